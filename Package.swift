@@ -1,0 +1,82 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+// One list of switches for every Swift target; docs/hacking.md says why each is there.
+let swift: [SwiftSetting] = [
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
+    .treatAllWarnings(as: .error),
+]
+let c: [CSetting] = [.enableWarning("all"), .enableWarning("extra"), .treatAllWarnings(as: .error)]
+
+let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
+let metrics: Target.Dependency = .product(name: "CoreMetrics", package: "swift-metrics")
+
+let package = Package(
+    name: "alluxio-fuse",
+    products: [
+        .executable(name: "alluxio-fuse", targets: ["AlluxioFuse"])
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-configuration", from: "1.4.0", traits: []),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-metrics", from: "2.13.0"),
+    ],
+    targets: [
+        // L0: C libraries and system calls.
+        .systemLibrary(name: "CFuse3", pkgConfig: "fuse3", providers: [.apt(["libfuse3-dev"])]),
+        .target(name: "CFuse3Shim", dependencies: ["CFuse3"], cSettings: c),
+        .systemLibrary(name: "CCurl", pkgConfig: "libcurl", providers: [.apt(["libcurl4-openssl-dev"])]),
+        .target(name: "CCurlShim", dependencies: ["CCurl"], cSettings: c),
+        .systemLibrary(name: "CCrypto", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
+        .target(name: "CLinux", cSettings: c),
+
+        // L1: identities, metadata, transport.
+        .target(name: "Pages", swiftSettings: swift),
+        .target(name: "Metadata", dependencies: ["Pages", "CLinux"], swiftSettings: swift),
+        .target(name: "HTTPTransport", dependencies: ["CCurl", "CCurlShim", logging, metrics], swiftSettings: swift),
+        .target(name: "Telemetry", dependencies: [logging, metrics], swiftSettings: swift),
+
+        // L2: the links of the chain.
+        .target(
+            name: "FileSystem", dependencies: ["Pages", "Metadata", logging, metrics], swiftSettings: swift),
+        .target(
+            name: "PageCache", dependencies: ["Pages", "CLinux", logging, metrics], swiftSettings: swift),
+        .target(
+            name: "ObjectStore",
+            dependencies: ["Pages", "Metadata", "HTTPTransport", "CCrypto", "CLinux", logging, metrics],
+            swiftSettings: swift),
+
+        // L3: the kernel's side.
+        .target(
+            name: "FuseMount",
+            dependencies: ["FileSystem", "Pages", "Metadata", "CFuse3", "CFuse3Shim", logging, metrics],
+            swiftSettings: swift),
+
+        // L4: settings, command line, composition.
+        .executableTarget(
+            name: "AlluxioFuse",
+            dependencies: [
+                "FuseMount", "FileSystem", "PageCache", "ObjectStore", "HTTPTransport", "Metadata", "Pages",
+                "Telemetry", "CLinux", logging, metrics,
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "Configuration", package: "swift-configuration"),
+            ],
+            swiftSettings: swift),
+
+        .testTarget(name: "PagesTests", dependencies: ["Pages"], swiftSettings: swift),
+        .testTarget(name: "MetadataTests", dependencies: ["Metadata"], swiftSettings: swift),
+        .testTarget(name: "FileSystemTests", dependencies: ["FileSystem", "Metadata", "Pages"], swiftSettings: swift),
+        .testTarget(name: "PageCacheTests", dependencies: ["PageCache", "Pages", "CLinux"], swiftSettings: swift),
+        .testTarget(name: "HTTPTransportTests", dependencies: ["HTTPTransport"], swiftSettings: swift),
+        .testTarget(
+            name: "ObjectStoreTests", dependencies: ["ObjectStore", "HTTPTransport", "Metadata", "Pages"],
+            swiftSettings: swift),
+        .testTarget(name: "FuseMountTests", dependencies: ["FuseMount", "FileSystem"], swiftSettings: swift),
+        .testTarget(name: "AlluxioFuseTests", dependencies: ["AlluxioFuse", "Telemetry"], swiftSettings: swift),
+        .testTarget(name: "TidyTests", swiftSettings: swift),
+    ]
+)

@@ -1,0 +1,23 @@
+/// Why a link of the chain could not answer, from the local cache down to the object store.
+///
+/// The mount turns each case into one errno; the text goes to the log and names the object.
+public enum StoreError: Error, Hashable, Sendable {
+    /// The answer needs a wait, and the caller said that it must not wait.
+    case wouldWait
+    /// There is nothing under that name.
+    case notFound
+    /// The version that was asked for has been replaced or removed.
+    case stale
+    /// The store refuses this identity; the text names action and object.
+    case denied(String)
+    /// The object must be restored from an archive tier first.
+    case archived(String)
+    /// The store did not give a usable answer before the deadline, or kept failing.
+    case unavailable(String)
+    /// The store answered, but with bytes or a document that cannot be right.
+    case corrupt(String)
+    /// The operation or the name is not possible in this store.
+    case unsupported(String)
+    /// Whoever asked no longer wants the answer.
+    case cancelled
+}
