@@ -76,7 +76,15 @@ let package = Package(
             name: "ObjectStoreTests", dependencies: ["ObjectStore", "HTTPTransport", "Metadata", "Pages"],
             swiftSettings: swift),
         .testTarget(name: "FuseMountTests", dependencies: ["FuseMount", "FileSystem"], swiftSettings: swift),
-        .testTarget(name: "AlluxioFuseTests", dependencies: ["AlluxioFuse", "Telemetry"], swiftSettings: swift),
+        .testTarget(
+            name: "TelemetryTests", dependencies: ["Telemetry", logging, metrics], swiftSettings: swift),
+        .testTarget(
+            name: "AlluxioFuseTests",
+            dependencies: [
+                "AlluxioFuse", "Telemetry", logging,
+                .product(name: "Configuration", package: "swift-configuration"),
+            ],
+            swiftSettings: swift),
         .testTarget(name: "TidyTests", swiftSettings: swift),
     ]
 )
