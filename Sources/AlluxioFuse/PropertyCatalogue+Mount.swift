@@ -1,0 +1,97 @@
+extension Property {
+    static let fileSystemName = Property(
+        "alluxio.fuse.fs.name", .text, default: "alluxio-fuse", aliases: ["subtype"],
+        "What stands after `fuse.` in the type that `mount` shows.")
+    static let defaultOptions = Property(
+        "alluxio.fuse.mount.options", .text,
+        "Mount options, as a comma list, that hold unless `-o` says otherwise.")
+    static let configurationDirectory = Property(
+        "alluxio.conf.dir", .path,
+        "Directory of `alluxio-site.properties`. Not read from the file itself.")
+    static let unmountTimeout = Property(
+        "alluxio.fuse.umount.timeout", .duration(.zero ... .seconds(600), allowsForever: false), default: "60s",
+        "How long an unmount waits for open files before it detaches the mount.")
+    static let openFilesMaximum = Property(
+        "alluxio.fuse.open.files.max", .integer(16...10_000_000), default: "65536",
+        "The most files open in the mount at a time; beyond it open fails with ENFILE.")
+    static let specialCommands = Property(
+        "alluxio.fuse.special.command.enabled", .flag, default: "false",
+        "Whether `ls -l <dir>/.alluxiocli.metadatacache.drop` and its kin are commands.")
+
+    static let mount = [
+        fileSystemName, defaultOptions, configurationDirectory, unmountTimeout, openFilesMaximum, specialCommands,
+    ]
+
+    private static let kernelTimeout = PropertyKind.duration(
+        .zero ... .seconds(86_400 * 365), allowsForever: false, bareUnit: .seconds(1))
+    private static let identifier = PropertyKind.integer(0...4_294_967_294)
+
+    private static func option(
+        _ key: String, _ kind: PropertyKind, default fallback: String? = nil, aliases: [String] = [],
+        _ summary: String
+    ) -> Property {
+        Property(key, kind, default: fallback, aliases: aliases, place: .option, summary)
+    }
+
+    static let allowOther = option("allow_other", .flag, default: "false", "Let other users see the mount.")
+    static let allowRoot = option("allow_root", .flag, default: "false", "Let root, beside you, see the mount.")
+    static let readOnly = option("ro", .flag, default: "true", "Mount read-only; the mount is read-only anyway.")
+    static let attributeTimeout = option(
+        "attr_timeout", kernelTimeout,
+        "How long the kernel keeps attributes, in seconds; without it, as long as they are trusted.")
+    static let entryTimeout = option(
+        "entry_timeout", kernelTimeout,
+        "How long the kernel keeps names, in seconds; without it, as long as they are trusted.")
+    static let negativeTimeout = option(
+        "negative_timeout", kernelTimeout, default: "0s",
+        "How long the kernel keeps that a name is absent, in seconds.")
+    static let owner = option("uid", identifier, "Owner of everything; without it, the user who mounts.")
+    static let group = option("gid", identifier, "Group of everything; without it, the group of who mounts.")
+    static let mask = option("umask", .octal(0...0o777), "Permission bits that nothing has.")
+    static let fileMask = option("fmask", .octal(0...0o777), "Permission bits that no file has.")
+    static let directoryMask = option("dmask", .octal(0...0o777), "Permission bits that no directory has.")
+    static let defaultPermissions = option(
+        "default_permissions", .flag, default: "true", "Let the kernel check permission bits.")
+    static let maximumBackground = option(
+        "max_background", .integer(1...65_535), default: "128", "The most requests the kernel sends ahead.")
+    static let maximumThreads = option(
+        "max_threads", .integer(1...1024), default: "10", "The most threads that read requests from the kernel.")
+    static let maximumIdleThreads = option(
+        "max_idle_threads", .integer(1...1024), default: "10", "The most of those threads kept while idle.")
+    static let maximumRead = option(
+        "max_read", .bytes(4096...1 << 20), "The largest read the kernel sends, in bytes.")
+    static let sourceName = option("fsname", .text, "Source that `mount` shows; without it, the address of the store.")
+    static let nonEmpty = option(
+        "nonempty", .flag, default: "false", "Mount over a directory that is not empty.")
+
+    static let mountOptions = [
+        allowOther, allowRoot, readOnly, attributeTimeout, entryTimeout, negativeTimeout, owner, group, mask, fileMask,
+        directoryMask, defaultPermissions, maximumBackground, maximumThreads, maximumIdleThreads, maximumRead,
+        sourceName, nonEmpty,
+    ]
+
+    static let logLevel = Property(
+        "alluxio.fuse.log.level", .word(["trace", "debug", "info", "notice", "warning", "error", "critical"]),
+        default: "info", aliases: ["log_level"], "The least level that is logged.")
+    static let logFormat = Property(
+        "alluxio.fuse.log.format", .word(["text", "json"]), default: "text", aliases: ["log_format"],
+        "How a log line looks.")
+    static let logFile = Property(
+        "alluxio.fuse.log.file", .text, default: "syslog", aliases: ["log_file"],
+        """
+        Where a daemon in the background logs: an absolute path, or `syslog`. In the foreground lines go to standard \
+        error unless this is set.
+        """)
+    static let slowOperation = Property(
+        "alluxio.fuse.logging.threshold", .duration(.zero ... .seconds(3600), allowsForever: false), default: "10s",
+        "Operations that take longer are logged.")
+    static let webEnabled = Property(
+        "alluxio.fuse.web.enabled", .flag, default: "false", "Whether metrics are served over HTTP.")
+    static let webPort = Property(
+        "alluxio.fuse.web.port", .integer(1...65_535), default: "49999", "Port of `/metrics`.")
+    static let webHost = Property(
+        "alluxio.fuse.web.bind.host", .text, default: "127.0.0.1",
+        "IPv4 address that `/metrics` listens on; `0.0.0.0` for all.")
+
+    static let telemetry = [logLevel, logFormat, logFile, slowOperation, webEnabled, webPort, webHost]
+}
