@@ -103,6 +103,7 @@ extension Property {
         .accepted("big_writes", .flag, place: .option, because: "it belongs to libfuse 2."),
         .accepted("async_read", .flag, place: .option, because: "reads are always asynchronous."),
         .accepted("noauto_cache", .flag, place: .option, because: "a new version has pages of its own."),
+        .accepted("subtype", .text, place: .option, because: "the type is always `fuse.alluxio-fuse`."),
         .accepted("use_ino", .flag, place: .option, because: "inode numbers are always the file system's."),
         .accepted("rw", .flag, place: .option, because: readOnlyReason),
     ]

@@ -1,7 +1,7 @@
 extension Property {
-    static let fileSystemName = Property(
-        "alluxio.fuse.fs.name", .text, default: "alluxio-fuse", aliases: ["subtype"],
-        "What stands after `fuse.` in the type that `mount` shows.")
+    static let sourceName = Property(
+        "alluxio.fuse.fs.name", .text, aliases: ["fsname"],
+        "Source that `mount` shows; without it, the address of the store.")
     static let defaultOptions = Property(
         "alluxio.fuse.mount.options", .text,
         "Mount options, as a comma list, that hold unless `-o` says otherwise.")
@@ -9,8 +9,8 @@ extension Property {
         "alluxio.conf.dir", .path,
         "Directory of `alluxio-site.properties`. Not read from the file itself.")
     static let unmountTimeout = Property(
-        "alluxio.fuse.umount.timeout", .duration(.zero ... .seconds(600), allowsForever: false), default: "60s",
-        "How long an unmount waits for open files before it detaches the mount.")
+        "alluxio.fuse.umount.timeout", .duration(.zero ... .seconds(60), allowsForever: false), default: "0s",
+        "How long `alluxio-fuse umount` waits for open files before it detaches the mount.")
     static let openFilesMaximum = Property(
         "alluxio.fuse.open.files.max", .integer(16...10_000_000), default: "65536",
         "The most files open in the mount at a time; beyond it open fails with ENFILE.")
@@ -19,7 +19,7 @@ extension Property {
         "Whether `ls -l <dir>/.alluxiocli.metadatacache.drop` and its kin are commands.")
 
     static let mount = [
-        fileSystemName, defaultOptions, configurationDirectory, unmountTimeout, openFilesMaximum, specialCommands,
+        sourceName, defaultOptions, configurationDirectory, unmountTimeout, openFilesMaximum, specialCommands,
     ]
 
     private static let kernelTimeout = PropertyKind.duration(
@@ -60,14 +60,13 @@ extension Property {
         "max_idle_threads", .integer(1...1024), default: "10", "The most of those threads kept while idle.")
     static let maximumRead = option(
         "max_read", .bytes(4096...1 << 20), "The largest read the kernel sends, in bytes.")
-    static let sourceName = option("fsname", .text, "Source that `mount` shows; without it, the address of the store.")
     static let nonEmpty = option(
         "nonempty", .flag, default: "false", "Mount over a directory that is not empty.")
 
     static let mountOptions = [
         allowOther, allowRoot, readOnly, attributeTimeout, entryTimeout, negativeTimeout, owner, group, mask, fileMask,
         directoryMask, defaultPermissions, maximumBackground, maximumThreads, maximumIdleThreads, maximumRead,
-        sourceName, nonEmpty,
+        nonEmpty,
     ]
 
     static let logLevel = Property(

@@ -1,0 +1,45 @@
+import Glibc
+
+/// Finds the process that serves a mount, without files of its own and without asking the mount.
+enum DaemonSearch {
+    /// The process that has the mount's FUSE connection open; nil if there is none or it cannot be seen.
+    static func process(serving mount: KernelMount) -> pid_t? {
+        processes().first { holdsConnection($0, mount.minor) } ?? processes().first { isNamed($0, mount) }
+    }
+
+    private static func processes() -> [pid_t] {
+        names(in: "/proc").compactMap { pid_t($0) }.filter { $0 != getpid() }
+    }
+
+    /// Newer kernels say the connection's number in the descriptor's information.
+    private static func holdsConnection(_ process: pid_t, _ minor: Int) -> Bool {
+        names(in: "/proc/\(process)/fdinfo").contains { descriptor in
+            guard let bytes = FileBytes.read("/proc/\(process)/fdinfo/\(descriptor)") else { return false }
+            return String(decoding: bytes, as: UTF8.self).split(separator: "\n").contains { line in
+                guard line.hasPrefix("fuse_connection:") else { return false }
+                return Int(line.dropFirst("fuse_connection:".count).trimmingBlanks) == minor
+            }
+        }
+    }
+
+    /// Elsewhere the command line must do: the program, and the mount point as its last argument.
+    private static func isNamed(_ process: pid_t, _ mount: KernelMount) -> Bool {
+        guard let bytes = FileBytes.read("/proc/\(process)/cmdline") else { return false }
+        let words = bytes.split(separator: 0).map { String(decoding: $0, as: UTF8.self) }
+        guard let program = words.first?.split(separator: "/").last, words.count > 2 else { return false }
+        return program == "alluxio-fuse" && words[1] == BackgroundStart.subcommand && words.last == mount.target
+    }
+
+    private static func names(in directory: String) -> [String] {
+        guard let stream = opendir(directory) else { return [] }
+        defer { closedir(stream) }
+        var names: [String] = []
+        while let entry = readdir(stream) {
+            let name = withUnsafeBytes(of: &entry.pointee.d_name) { bytes in
+                String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
+            }
+            if name != "." && name != ".." { names.append(name) }
+        }
+        return names
+    }
+}

@@ -1,0 +1,107 @@
+import Glibc
+
+/// Ends mounts.
+enum Unmount {
+    /// What an unmount came to.
+    enum Outcome: Equatable, Sendable {
+        /// The mount is gone.
+        case unmounted
+        /// The mount was in use: nobody sees it any more, and it goes away with its last open file.
+        case detached
+    }
+
+    /// The longest that any step waits.
+    static let deadlineMaximum = Duration.seconds(60)
+
+    /// Unmounts: politely, then lazily; with `kills` also ends the daemon.
+    /// - Parameters:
+    ///   - path: From ``MountPoint/absolute(_:)``.
+    ///   - kills: Whether to detach at once and kill the daemon.
+    ///   - patience: How long to wait for open files before the mount is detached.
+    /// - Throws: A ``Failure`` that names the mount point.
+    static func run(_ path: String, kills: Bool, patience: Duration) throws(Failure) -> Outcome {
+        guard let mount = KernelMounts.find(path) else {
+            throw Failure("nothing is mounted at '\(path)'; 'alluxio-fuse' lists the mounts")
+        }
+        guard mount.isOurs else {
+            throw Failure("'\(path)' is a mount of type \(mount.type), not of alluxio-fuse; use: umount '\(path)'")
+        }
+        let daemon = DaemonSearch.process(serving: mount)
+        if kills {
+            try detach(path)
+            if let daemon { try end(daemon) }
+            return .unmounted
+        }
+        let end = ContinuousClock.now + patience
+        var reason = politely(path)
+        while reason == EBUSY && ContinuousClock.now < end {
+            usleep(50_000)
+            reason = politely(path)
+        }
+        if reason != 0 {
+            try detach(path)
+            return reason == EBUSY ? .detached : .unmounted
+        }
+        try awaitEnd(of: daemon)
+        return .unmounted
+    }
+
+    /// Takes a mount away at once, whoever uses it.
+    static func detach(_ path: String) throws(Failure) {
+        if umount2(path, Int32(MNT_DETACH) | noFollow) == 0 { return }
+        let reason = errno
+        if reason == EPERM, ChildProcess.run(["fusermount3", "-u", "-z", "--", path], within: .seconds(10)) == 0 {
+            return
+        }
+        throw Failure("cannot unmount '\(path)': \(systemText(reason)); \(remedy(reason))")
+    }
+
+    // UMOUNT_NOFOLLOW, which Swift does not import.
+    private static let noFollow: Int32 = 8
+
+    private static func remedy(_ reason: Int32) -> String {
+        reason == EPERM ? "do it as the user who mounted, or as root" : "try: umount -l"
+    }
+
+    /// An unmount that fails if the mount is in use.
+    /// - Returns: 0, or the error number.
+    private static func politely(_ path: String) -> Int32 {
+        if umount2(path, noFollow) == 0 { return 0 }
+        let reason = errno
+        guard reason == EPERM else { return reason }
+        let status = ChildProcess.run(["fusermount3", "-u", "-q", "--", path], within: .seconds(10))
+        return status == 0 ? 0 : (status == nil ? EPERM : EBUSY)
+    }
+
+    /// Waits for a daemon that has nothing left to serve.
+    private static func awaitEnd(of daemon: pid_t?) throws(Failure) {
+        guard let daemon else { return }
+        if !isGone(daemon, within: deadlineMaximum) {
+            throw Failure("the mount is gone but its daemon (process \(daemon)) is not; end it with: kill \(daemon)")
+        }
+    }
+
+    private static func end(_ daemon: pid_t) throws(Failure) {
+        kill(daemon, SIGTERM)
+        if isGone(daemon, within: .seconds(5)) { return }
+        kill(daemon, SIGKILL)
+        if isGone(daemon, within: .seconds(10)) { return }
+        throw Failure("the daemon (process \(daemon)) does not end; \(systemText(errno))")
+    }
+
+    private static func isGone(_ process: pid_t, within deadline: Duration) -> Bool {
+        let end = ContinuousClock.now + deadline
+        while isAlive(process) {
+            guard ContinuousClock.now < end else { return false }
+            usleep(5000)
+        }
+        return true
+    }
+
+    /// A zombie serves nothing any more, so it counts as gone.
+    private static func isAlive(_ process: pid_t) -> Bool {
+        guard let bytes = FileBytes.read("/proc/\(process)/stat") else { return false }
+        let state = String(decoding: bytes, as: UTF8.self).split(separator: ")").last?.trimmingBlanks.first
+        return state != "Z" && state != "X"
+    }
+}
