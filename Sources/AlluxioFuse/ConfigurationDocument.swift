@@ -1,5 +1,21 @@
 /// Writes `docs/configuration.md` from the catalogue.
 enum ConfigurationDocument {
+    /// The document, or a plain list for a terminal.
+    static func make(markdown isMarkdown: Bool) -> String { isMarkdown ? markdown() : list() }
+
+    private static func list() -> String {
+        var text = ""
+        for group in PropertyCatalogue.groups {
+            text += "\n\(group.title)\n"
+            for property in group.properties {
+                let fallback = property.fallback.map { " (default \($0))" } ?? ""
+                text += "  \(property.names.joined(separator: ", "))\n      \(property.summary)"
+                text += " Takes \(property.isSecret ? "secret text" : property.kind.accepted)\(fallback).\n"
+            }
+        }
+        return text
+    }
+
     static func markdown() -> String {
         var text = introduction
         for group in PropertyCatalogue.groups {

@@ -1,1 +1,31 @@
-print("alluxio-fuse")
+import ArgumentParser
+import Glibc
+import Telemetry
+
+let arguments = CommandLine.arguments
+let isHelper = Invocation.isHelper(arguments)
+do {
+    switch try Invocation(arguments) {
+    case .properties(let markdown): print(ConfigurationDocument.make(markdown: markdown), terminator: "")
+    case .metrics: print(MetricCatalogue.markdown(), terminator: "")
+    case .helper(let helper):
+        let plan = try MountPlan(source: helper.source, target: helper.target, options: helper.accepted)
+        if !helper.isFake { try plan.start(inForeground: false) }
+    case .command(let words):
+        var command = try AlluxioFuseCommand.parseAsRoot(words)
+        try command.run()
+    }
+} catch let failure as Failure {
+    StandardError.write(failure.message)
+    exit(failure.exitCode(asMountHelper: isHelper))
+} catch {
+    // Help and version are thrown too; they end with 0.
+    let code = AlluxioFuseCommand.exitCode(for: error)
+    let text = AlluxioFuseCommand.fullMessage(for: error)
+    if code == .success {
+        print(text)
+        exit(0)
+    }
+    StandardError.write(text.hasPrefix("Error: ") ? String(text.dropFirst(7)) : text)
+    exit(Failure.Kind.usage.rawValue)
+}
