@@ -47,7 +47,9 @@ enum BackgroundStart {
     }
 
     private static func spawn(
-        _ arguments: [String], request: Int32, ready: Int32
+        _ arguments: [String],
+        request: Int32,
+        ready: Int32
     ) -> Result<pid_t, Failure> {
         var actions = posix_spawn_file_actions_t()
         posix_spawn_file_actions_init(&actions)

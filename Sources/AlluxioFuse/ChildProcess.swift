@@ -18,7 +18,8 @@ enum ChildProcess {
 
     /// Calls `body` with a C vector of strings that ends with nil.
     static func withArguments<Result>(
-        _ arguments: [String], _ body: (UnsafePointer<UnsafeMutablePointer<CChar>?>) -> Result
+        _ arguments: [String],
+        _ body: (UnsafePointer<UnsafeMutablePointer<CChar>?>) -> Result
     ) -> Result {
         var vector = arguments.map { strdup($0) } + [nil]
         defer { vector.forEach { free($0) } }

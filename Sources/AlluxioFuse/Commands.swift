@@ -17,22 +17,28 @@ struct AlluxioFuseCommand: ParsableCommand {
             Exit codes: 0 done, 1 failed, 2 wrong command line or configuration.
             """,
         version: Version.text,
-        subcommands: [MountCommand.self, UmountCommand.self, StatCommand.self, ListCommand.self, DaemonCommand.self],
-        defaultSubcommand: ListCommand.self)
+        subcommands: [
+            MountCommand.self, UmountCommand.self, StatCommand.self, ListCommand.self, DaemonCommand.self,
+        ],
+        defaultSubcommand: ListCommand.self
+    )
 }
 
 /// `alluxio-fuse mount`.
 struct MountCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "mount", abstract: "Mounts a bucket, or a part of it, or a local directory.",
-        usage: "alluxio-fuse mount [-f] <ufs-uri> <mountpoint> [-o option[=value],...]")
+        commandName: "mount",
+        abstract: "Mounts a bucket, or a part of it, or a local directory.",
+        usage: "alluxio-fuse mount [-f] <ufs-uri> <mountpoint> [-o option[=value],...]"
+    )
 
     @Flag(name: .shortAndLong, help: "Stay in the foreground and log to standard error.")
     var foreground = false
 
     @Option(
         name: .customShort("o", allowingJoined: true),
-        help: ArgumentHelp("Options, separated by commas; may come again.", valueName: "option[=value],..."))
+        help: ArgumentHelp("Options, separated by commas; may come again.", valueName: "option[=value],...")
+    )
     var options: [String] = []
 
     @Argument(help: "s3://bucket[/prefix], s3a://bucket[/prefix] or file:///directory; then the mount point.")
@@ -40,14 +46,17 @@ struct MountCommand: ParsableCommand {
 
     func run() throws {
         guard let target = places.last, places.count <= 2 else {
-            throw Failure.usage("mount takes an address and a mount point: alluxio-fuse mount s3://bucket /mnt")
+            throw Failure.usage(
+                "mount takes an address and a mount point: alluxio-fuse mount s3://bucket /mnt"
+            )
         }
         guard places.count == 2 else {
             let isAddress = UFSAddress.looksLikeAddress(target)
             throw Failure.usage(
                 isAddress
                     ? "mount needs a mount point too: alluxio-fuse mount \(target) /mnt/data"
-                    : "mount needs the address of the data: alluxio-fuse mount s3://bucket/prefix \(target)")
+                    : "mount needs the address of the data: alluxio-fuse mount s3://bucket/prefix \(target)"
+            )
         }
         try MountPlan(source: places[0], target: target, options: options).start(inForeground: foreground)
     }
@@ -56,8 +65,10 @@ struct MountCommand: ParsableCommand {
 /// `alluxio-fuse daemon`: what a background start runs; not for people.
 struct DaemonCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: BackgroundStart.subcommand, abstract: "Serves a mount for a background start.",
-        shouldDisplay: false)
+        commandName: BackgroundStart.subcommand,
+        abstract: "Serves a mount for a background start.",
+        shouldDisplay: false
+    )
 
     @Argument var source: String
     @Argument var target: String
@@ -68,7 +79,8 @@ struct DaemonCommand: ParsableCommand {
         else { throw Failure.usage("'daemon' is started by 'alluxio-fuse mount'") }
         _ = alluxio_close_from(BackgroundStart.readyDescriptor + 1)
         _ = fcntl(BackgroundStart.readyDescriptor, F_SETFD, FD_CLOEXEC)
-        let bytes = FileBytes.read(BackgroundStart.requestDescriptor, limit: 2 * MountOptions.lengthMaximum) ?? []
+        let bytes =
+            FileBytes.read(BackgroundStart.requestDescriptor, limit: 2 * MountOptions.lengthMaximum) ?? []
         close(BackgroundStart.requestDescriptor)
         let report = BackgroundReport()
         do {
@@ -84,7 +96,9 @@ struct DaemonCommand: ParsableCommand {
 /// `alluxio-fuse umount`.
 struct UmountCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "umount", abstract: "Ends a mount: politely, then by detaching it.")
+        commandName: "umount",
+        abstract: "Ends a mount: politely, then by detaching it."
+    )
 
     @Flag(name: .shortAndLong, help: "Detach at once and kill the daemon.")
     var force = false
@@ -107,7 +121,10 @@ struct UmountCommand: ParsableCommand {
 /// `alluxio-fuse` alone.
 struct ListCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "list", abstract: "Lists the mounts: source, mount point, process.", shouldDisplay: false)
+        commandName: "list",
+        abstract: "Lists the mounts: source, mount point, process.",
+        shouldDisplay: false
+    )
 
     func run() throws {
         let mounts = KernelMounts.all().filter(\.isOurs)
@@ -122,7 +139,9 @@ struct ListCommand: ParsableCommand {
 /// `alluxio-fuse stat`.
 struct StatCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "stat", abstract: "Prints the counters of a running mount as Prometheus text.")
+        commandName: "stat",
+        abstract: "Prints the counters of a running mount as Prometheus text."
+    )
 
     @Flag(help: "Print one JSON object instead.")
     var json = false

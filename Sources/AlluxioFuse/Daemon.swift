@@ -43,7 +43,9 @@ struct Daemon {
         ProcessGauges.add(to: registry, version: Version.text)
         raiseDescriptorLimit(logger)
         let cleaned = try MountPoint.prepare(
-            plan.mountPoint, allowsContents: plan.settings.flag(.nonEmpty) ?? false)
+            plan.mountPoint,
+            allowsContents: plan.settings.flag(.nonEmpty) ?? false
+        )
         remark(plan.settings.notices + cleaned, logger)
 
         let composition = try Composition(plan: plan, registry: registry)
@@ -51,7 +53,8 @@ struct Daemon {
         try composition.mount()
         try Signals.wait(
             stop: { count in composition.unmount(byForce: count > 1) },
-            report: { report(registry, logger) })
+            report: { report(registry, logger) }
+        )
         try Housekeeping.start { composition.housekeep() }
         chdir("/")
         logger.info(
@@ -59,7 +62,8 @@ struct Daemon {
             metadata: [
                 "source": "\(plan.address)", "mountPoint": "\(plan.mountPoint)", "version": "\(Version.text)",
                 "settings": "\(plan.settings)", "milliseconds": "\(milliseconds(since: began))",
-            ])
+            ]
+        )
         announce(sink, composition)
         composition.serve()
         server?.stop()
@@ -117,7 +121,9 @@ struct Daemon {
         do {
             return try MetricsServer(host: host, port: UInt16(clamping: port), registry: registry)
         } catch {
-            throw Failure("\(error); set \(Property.webPort.key) to a free port, or \(Property.webEnabled.key)=false")
+            throw Failure(
+                "\(error); set \(Property.webPort.key) to a free port, or \(Property.webEnabled.key)=false"
+            )
         }
     }
 

@@ -27,7 +27,8 @@ enum DaemonSearch {
         guard let bytes = FileBytes.read("/proc/\(process)/cmdline") else { return false }
         let words = bytes.split(separator: 0).map { String(decoding: $0, as: UTF8.self) }
         guard let program = words.first?.split(separator: "/").last, words.count > 2 else { return false }
-        return program == "alluxio-fuse" && words[1] == BackgroundStart.subcommand && words.last == mount.target
+        return program == "alluxio-fuse" && words[1] == BackgroundStart.subcommand
+            && words.last == mount.target
     }
 
     private static func names(in directory: String) -> [String] {

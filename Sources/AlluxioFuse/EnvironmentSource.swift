@@ -45,7 +45,9 @@ enum EnvironmentSource {
             if PropertyCatalogue.find(key)?.isSecret ?? true { secrets.insert(variable) }
         }
         return EnvironmentVariablesProvider(
-            environmentVariables: variables, secretsSpecifier: .specific(secrets))
+            environmentVariables: variables,
+            secretsSpecifier: .specific(secrets)
+        )
     }
 
     /// The variables of this process.

@@ -21,14 +21,21 @@ enum Invocation: Equatable {
         } else if rest.prefix(2) == ["help", "metrics"] {
             self = .metrics
         } else {
+            if let word = rest.first, !word.hasPrefix("-"), !Self.commands.contains(word) {
+                let hint = NearestName.find(word, among: Self.commands).map { "did you mean '\($0)'? " } ?? ""
+                throw .usage("unknown command '\(word)'; \(hint)there are mount, umount, stat and help")
+            }
             self = .command(rest)
         }
     }
 
+    private static let commands = ["mount", "umount", "stat", "list", "help", BackgroundStart.subcommand]
+
     /// Whether the program was called as a mount helper; decides about exit codes, also when nothing can be parsed.
     static func isHelper(_ arguments: [String]) -> Bool {
         let program = arguments.first?.split(separator: "/").last ?? ""
-        return program.hasPrefix("mount.") || arguments.dropFirst().first.map(UFSAddress.looksLikeAddress) == true
+        return program.hasPrefix("mount.")
+            || arguments.dropFirst().first.map(UFSAddress.looksLikeAddress) == true
     }
 }
 
@@ -53,7 +60,9 @@ struct HelperArguments: Equatable {
             try take(argument.dropFirst(), &rest)
         }
         guard places.count == 2 else {
-            throw .usage("a mount helper takes source and mount point: alluxio-fuse s3://bucket /mnt [-o options]")
+            throw .usage(
+                "a mount helper takes source and mount point: alluxio-fuse s3://bucket /mnt [-o options]"
+            )
         }
         (source, target) = (places[0], places[1])
     }
@@ -72,7 +81,8 @@ struct HelperArguments: Equatable {
                 }
                 if letter == "o" { options.append(value) }
                 return
-            default: throw .usage("unknown flag '-\(letter)' of a mount helper; there are -o -f -n -s -t -v -N")
+            default:
+                throw .usage("unknown flag '-\(letter)' of a mount helper; there are -o -f -n -s -t -v -N")
             }
         }
     }

@@ -29,12 +29,17 @@ enum KernelMounts {
     static func parse(_ text: String) -> [KernelMount] {
         text.split(separator: "\n").compactMap { line in
             let fields = line.split(separator: " ")
-            guard let dash = fields.firstIndex(of: "-"), dash >= 6, fields.count >= dash + 3 else { return nil }
+            guard let dash = fields.firstIndex(of: "-"), dash >= 6, fields.count >= dash + 3 else {
+                return nil
+            }
             let device = fields[2].split(separator: ":")
             guard device.count == 2, let minor = Int(device[1]) else { return nil }
             return KernelMount(
-                target: unescape(fields[4]), type: String(fields[dash + 1]), source: unescape(fields[dash + 2]),
-                minor: minor)
+                target: unescape(fields[4]),
+                type: String(fields[dash + 1]),
+                source: unescape(fields[dash + 2]),
+                minor: minor
+            )
         }
     }
 

@@ -75,12 +75,17 @@ struct MountOptions: Equatable, Sendable {
 
     private mutating func remark(on property: Property) {
         guard case .accepted(let reason) = property.effect else { return }
-        let notice = Notice(message: "option has no effect", facts: ["option": property.key, "reason": reason])
+        let notice = Notice(
+            message: "option has no effect",
+            facts: ["option": property.key, "reason": reason]
+        )
         if !notices.contains(notice) { notices.append(notice) }
     }
 
     private static func check(
-        _ property: Property, name: String, value: String?
+        _ property: Property,
+        name: String,
+        value: String?
     ) throws(Failure) -> String {
         guard let value else {
             guard case .flag = property.kind else {
@@ -108,13 +113,16 @@ struct MountOptions: Equatable, Sendable {
 enum MountWords {
     /// What libfuse hands to the kernel or to fusermount3 as it is.
     static let passedOn = [
-        "dev", "nodev", "suid", "nosuid", "exec", "noexec", "atime", "noatime", "diratime", "nodiratime", "relatime",
+        "dev", "nodev", "suid", "nosuid", "exec", "noexec", "atime", "noatime", "diratime", "nodiratime",
+        "relatime",
         "norelatime", "strictatime", "nostrictatime", "sync", "async", "dirsync",
     ]
 
     private static let ignored: Set<String> = [
-        "_netdev", "nofail", "fail", "auto", "noauto", "defaults", "user", "nouser", "users", "owner", "group",
-        "loud", "silent", "mand", "nomand", "iversion", "noiversion", "lazytime", "nolazytime", "comment", "uhelper",
+        "_netdev", "nofail", "fail", "auto", "noauto", "defaults", "user", "nouser", "users", "owner",
+        "group",
+        "loud", "silent", "mand", "nomand", "iversion", "noiversion", "lazytime", "nolazytime", "comment",
+        "uhelper",
         "helper",
     ]
 

@@ -8,7 +8,9 @@ enum MountPoint {
         var whole = path
         if !path.hasPrefix("/") {
             guard let directory = getcwd(nil, 0) else {
-                throw Failure("cannot tell the current directory: \(systemText(errno)); give an absolute mount point")
+                throw Failure(
+                    "cannot tell the current directory: \(systemText(errno)); give an absolute mount point"
+                )
             }
             defer { free(directory) }
             whole = String(cString: directory) + "/" + path
@@ -20,7 +22,9 @@ enum MountPoint {
         guard let last = parts.popLast() else { throw .usage("'/' cannot be a mount point") }
         let parent = "/" + parts.joined(separator: "/")
         guard let resolved = realpath(parent, nil) else {
-            throw Failure("mount point '\(whole)': '\(parent)': \(systemText(errno)); make it with: mkdir -p '\(whole)'")
+            throw Failure(
+                "mount point '\(whole)': '\(parent)': \(systemText(errno)); check the path, or make the directory"
+            )
         }
         defer { free(resolved) }
         let directory = String(cString: resolved)
@@ -36,9 +40,11 @@ enum MountPoint {
     static func prepare(_ path: String, allowsContents: Bool) throws(Failure) -> [Notice] {
         var notices: [Notice] = []
         for _ in 0..<staleLayersMaximum {
-            if let mount = KernelMounts.find(path), mount.isOurs, DaemonSearch.process(serving: mount) != nil {
+            if let mount = KernelMounts.find(path), mount.isOurs, DaemonSearch.process(serving: mount) != nil
+            {
                 throw Failure(
-                    "'\(path)' is mounted already, with \(mount.source); unmount it first: alluxio-fuse umount '\(path)'")
+                    "'\(path)' is mounted already, with \(mount.source); unmount it first: alluxio-fuse umount '\(path)'"
+                )
             }
             var status = stat()
             if stat(path, &status) == 0 {
@@ -50,7 +56,9 @@ enum MountPoint {
             try Unmount.detach(path)
             notices.append(Notice(message: "a dead mount was cleaned away", facts: ["mountPoint": path]))
         }
-        throw Failure("mount point '\(path)' has more than \(staleLayersMaximum) dead mounts; unmount them with: umount -l")
+        throw Failure(
+            "mount point '\(path)' has more than \(staleLayersMaximum) dead mounts; unmount them with: umount -l"
+        )
     }
 
     /// How many dead mounts over each other are cleaned.
@@ -62,7 +70,8 @@ enum MountPoint {
         }
         if let mount = KernelMounts.find(path), mount.isOurs {
             throw Failure(
-                "'\(path)' is mounted already, with \(mount.source); unmount it first: alluxio-fuse umount '\(path)'")
+                "'\(path)' is mounted already, with \(mount.source); unmount it first: alluxio-fuse umount '\(path)'"
+            )
         }
         guard !allowsContents else { return }
         guard let stream = opendir(path) else { throw explain(path, errno) }
@@ -70,15 +79,19 @@ enum MountPoint {
         var count = 0
         while count <= 2 && readdir(stream) != nil { count += 1 }
         guard count <= 2 else {
-            throw Failure("mount point '\(path)' is not empty; empty it, or mount over its contents with -o nonempty")
+            throw Failure(
+                "mount point '\(path)' is not empty; empty it, or mount over its contents with -o nonempty"
+            )
         }
     }
 
     private static func explain(_ path: String, _ reason: Int32) -> Failure {
         switch reason {
         case ENOENT: Failure("mount point '\(path)' does not exist; make it with: mkdir -p '\(path)'")
-        case EACCES: Failure("mount point '\(path)' cannot be reached: \(systemText(reason)); check its permissions")
-        default: Failure("mount point '\(path)': \(systemText(reason)); check it, or choose another directory")
+        case EACCES:
+            Failure("mount point '\(path)' cannot be reached: \(systemText(reason)); check its permissions")
+        default:
+            Failure("mount point '\(path)': \(systemText(reason)); check it, or choose another directory")
         }
     }
 }

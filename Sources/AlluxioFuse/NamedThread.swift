@@ -18,7 +18,8 @@ enum NamedThread {
         // Safety: the retain is balanced by takeRetainedValue in the thread, or below if there is no thread.
         let opaque = Unmanaged.passRetained(box).toOpaque()
         let failed = pthread_create(
-            &thread, &attributes,
+            &thread,
+            &attributes,
             { argument in
                 guard let argument else { return nil }
                 // Safety: balances the retain above; the thread starts once.
@@ -26,11 +27,15 @@ enum NamedThread {
                 alluxio_name_thread(box.name)
                 box.body()
                 return nil
-            }, opaque)
+            },
+            opaque
+        )
         if failed != 0 {
             // Safety: no thread took the retain.
             Unmanaged<Box>.fromOpaque(opaque).release()
-            throw Failure("cannot start a thread: \(systemText(failed)); raise the limit of processes (ulimit -u)")
+            throw Failure(
+                "cannot start a thread: \(systemText(failed)); raise the limit of processes (ulimit -u)"
+            )
         }
     }
 

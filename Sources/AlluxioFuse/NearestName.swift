@@ -1,10 +1,10 @@
 /// Finds what somebody probably meant to write.
 enum NearestName {
     /// The candidate with the fewest edits from a name.
-    /// - Returns: nil if even the nearest needs more than a third of the name's letters changed, or three.
+    /// - Returns: nil if even the nearest needs more than a third of the name's letters changed.
     static func find(_ name: String, among candidates: some Sequence<String>) -> String? {
         let wanted = Array(name.lowercased().utf8.prefix(lengthMaximum))
-        let allowed = max(2, wanted.count / 3)
+        let allowed = max(1, wanted.count / 3)
         var best: (name: String, distance: Int)?
         for candidate in candidates {
             let other = Array(candidate.lowercased().utf8)

@@ -28,7 +28,10 @@ enum PropertiesFile {
         for (line, text) in logicalLines(Array(bytes)) {
             let (key, value) = split(text)
             let entry = PropertiesEntry(
-                key: try unescape(key, line: line), value: try unescape(value, line: line), line: line)
+                key: try unescape(key, line: line),
+                value: try unescape(value, line: line),
+                line: line
+            )
             guard !entry.key.isEmpty else { throw PropertiesError(line: line, reason: "there is no key") }
             entries.append(entry)
         }
@@ -71,7 +74,9 @@ enum PropertiesFile {
             index += 1
             guard byte == UInt8(ascii: "\n") || byte == UInt8(ascii: "\r") else { continue }
             lines.append(bytes[start..<(index - 1)])
-            if byte == UInt8(ascii: "\r") && index < bytes.count && bytes[index] == UInt8(ascii: "\n") { index += 1 }
+            if byte == UInt8(ascii: "\r") && index < bytes.count && bytes[index] == UInt8(ascii: "\n") {
+                index += 1
+            }
             start = index
         }
         lines.append(bytes[start...])
@@ -129,7 +134,9 @@ enum PropertiesFile {
 
     /// Reads `XXXX` after `\u`, and a second escape when the first is half of a pair.
     private static func unicode(
-        _ text: ArraySlice<UInt8>, _ index: inout Int, line: Int
+        _ text: ArraySlice<UInt8>,
+        _ index: inout Int,
+        line: Int
     ) throws(PropertiesError) -> String {
         let first = try hexadecimal(text, &index, line: line)
         var units = [first]
@@ -144,11 +151,14 @@ enum PropertiesFile {
     }
 
     private static func hexadecimal(
-        _ text: ArraySlice<UInt8>, _ index: inout Int, line: Int
+        _ text: ArraySlice<UInt8>,
+        _ index: inout Int,
+        line: Int
     ) throws(PropertiesError) -> UInt16 {
         let digits = text[index...].prefix(4)
         let isHexadecimal = digits.allSatisfy { $0 != UInt8(ascii: "+") && $0 != UInt8(ascii: "-") }
-        guard digits.count == 4, isHexadecimal, let value = UInt16(String(decoding: digits, as: UTF8.self), radix: 16)
+        guard digits.count == 4, isHexadecimal,
+            let value = UInt16(String(decoding: digits, as: UTF8.self), radix: 16)
         else {
             throw PropertiesError(line: line, reason: "\\u is not followed by four hexadecimal digits")
         }

@@ -1,7 +1,9 @@
 import Configuration
 
 /// The values of an `alluxio-site.properties` file, as a provider of the configuration library.
-struct PropertiesProvider: ConfigProvider, ConfigSnapshot, CustomStringConvertible, CustomDebugStringConvertible {
+struct PropertiesProvider: ConfigProvider, ConfigSnapshot, CustomStringConvertible,
+    CustomDebugStringConvertible
+{
     let path: String
     /// Valid values by canonical key; secrets are marked, so that every printed form masks them.
     private let values: [AbsoluteConfigKey: ConfigValue]
@@ -40,7 +42,8 @@ struct PropertiesProvider: ConfigProvider, ConfigSnapshot, CustomStringConvertib
     func snapshot() -> any ConfigSnapshot { self }
 
     func watchSnapshot<Return: ~Copyable>(
-        updatesHandler: (_ updates: ConfigUpdatesAsyncSequence<any ConfigSnapshot, Never>) async throws -> Return
+        updatesHandler: (_ updates: ConfigUpdatesAsyncSequence<any ConfigSnapshot, Never>) async throws ->
+            Return
     ) async throws -> Return {
         try await watchSnapshotFromSnapshot(updatesHandler: updatesHandler)
     }

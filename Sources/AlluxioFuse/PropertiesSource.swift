@@ -39,7 +39,10 @@ struct PropertiesSource: Sendable {
     }
 
     private static func check(
-        _ entry: PropertiesEntry, of property: Property, raw: [String: String], path: String
+        _ entry: PropertiesEntry,
+        of property: Property,
+        raw: [String: String],
+        path: String
     ) throws(Failure) -> String {
         guard let value = expand(entry.value, with: raw, depth: referenceDepthMaximum) else {
             throw .usage("\(path):\(entry.line): '\(entry.key)' refers to a key that the file does not have")
@@ -73,7 +76,10 @@ struct PropertiesSource: Sendable {
 
     /// Other programs share the file: a name that could be ours is warned about, any other is none of our business.
     private static func remark(on entry: PropertiesEntry, path: String) -> [Notice] {
-        guard ["alluxio.fuse.", "alluxio.user.", "alluxio.underfs.s3.", "s3a.", "aws."].contains(where: entry.key.hasPrefix)
+        guard
+            ["alluxio.fuse.", "alluxio.user.", "alluxio.underfs.s3.", "s3a.", "aws."].contains(
+                where: entry.key.hasPrefix
+            )
         else { return [] }
         var facts = ["property": entry.key, "file": "\(path):\(entry.line)"]
         facts["nearest"] = PropertyCatalogue.nearest(to: entry.key, in: .everywhere)
@@ -85,7 +91,8 @@ struct PropertiesSource: Sendable {
     ///   - named: The directory given with `-o alluxio.conf.dir`; then the file must exist.
     ///   - environment: For `ALLUXIO_CONF_DIR` and `HOME`.
     static func load(
-        from named: String?, environment: [String: String]
+        from named: String?,
+        environment: [String: String]
     ) throws(Failure) -> PropertiesSource? {
         if let named {
             let path = "\(named)/\(fileName)"
@@ -117,7 +124,9 @@ struct PropertiesSource: Sendable {
         while contents.count <= PropertiesFile.sizeMaximum {
             let count = Glibc.read(descriptor, &buffer, buffer.count)
             if count < 0 && errno == EINTR { continue }
-            guard count >= 0 else { throw Failure("cannot read \(path): \(String(cString: strerror(errno)))") }
+            guard count >= 0 else {
+                throw Failure("cannot read \(path): \(String(cString: strerror(errno)))")
+            }
             if count == 0 { break }
             contents += buffer[..<count]
         }

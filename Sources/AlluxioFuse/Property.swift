@@ -78,7 +78,13 @@ struct Property: Sendable {
         because reason: String
     ) -> Property {
         Property(
-            key, kind, aliases: aliases, place: place, effect: .accepted(because: reason), "No effect: \(reason)")
+            key,
+            kind,
+            aliases: aliases,
+            place: place,
+            effect: .accepted(because: reason),
+            "No effect: \(reason)"
+        )
     }
 
     /// Whether the value must never be shown.

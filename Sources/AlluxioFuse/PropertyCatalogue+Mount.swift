@@ -1,96 +1,185 @@
 extension Property {
     static let sourceName = Property(
-        "alluxio.fuse.fs.name", .text, aliases: ["fsname"],
-        "Source that `mount` shows; without it, the address of the store.")
+        "alluxio.fuse.fs.name",
+        .text,
+        aliases: ["fsname"],
+        "Source that `mount` shows; without it, the address of the store."
+    )
     static let defaultOptions = Property(
-        "alluxio.fuse.mount.options", .text,
-        "Mount options, as a comma list, that hold unless `-o` says otherwise.")
+        "alluxio.fuse.mount.options",
+        .text,
+        "Mount options, as a comma list, that hold unless `-o` says otherwise."
+    )
     static let configurationDirectory = Property(
-        "alluxio.conf.dir", .path,
-        "Directory of `alluxio-site.properties`. Not read from the file itself.")
+        "alluxio.conf.dir",
+        .path,
+        "Directory of `alluxio-site.properties`. Not read from the file itself."
+    )
     static let unmountTimeout = Property(
-        "alluxio.fuse.umount.timeout", .duration(.zero ... .seconds(60), allowsForever: false), default: "0s",
-        "How long `alluxio-fuse umount` waits for open files before it detaches the mount.")
+        "alluxio.fuse.umount.timeout",
+        .duration(.zero ... .seconds(60), allowsForever: false),
+        default: "0s",
+        "How long `alluxio-fuse umount` waits for open files before it detaches the mount."
+    )
     static let openFilesMaximum = Property(
-        "alluxio.fuse.open.files.max", .integer(16...10_000_000), default: "65536",
-        "The most files open in the mount at a time; beyond it open fails with ENFILE.")
+        "alluxio.fuse.open.files.max",
+        .integer(16...10_000_000),
+        default: "65536",
+        "The most files open in the mount at a time; beyond it open fails with ENFILE."
+    )
     static let specialCommands = Property(
-        "alluxio.fuse.special.command.enabled", .flag, default: "false",
-        "Whether `ls -l <dir>/.alluxiocli.metadatacache.drop` and its kin are commands.")
+        "alluxio.fuse.special.command.enabled",
+        .flag,
+        default: "false",
+        "Whether `ls -l <dir>/.alluxiocli.metadatacache.drop` and its kin are commands."
+    )
 
     static let mount = [
         sourceName, defaultOptions, configurationDirectory, unmountTimeout, openFilesMaximum, specialCommands,
     ]
 
     private static let kernelTimeout = PropertyKind.duration(
-        .zero ... .seconds(86_400 * 365), allowsForever: false, bareUnit: .seconds(1))
+        .zero ... .seconds(86_400 * 365),
+        allowsForever: false,
+        bareUnit: .seconds(1)
+    )
     private static let identifier = PropertyKind.integer(0...4_294_967_294)
 
     private static func option(
-        _ key: String, _ kind: PropertyKind, default fallback: String? = nil, aliases: [String] = [],
+        _ key: String,
+        _ kind: PropertyKind,
+        default fallback: String? = nil,
+        aliases: [String] = [],
         _ summary: String
     ) -> Property {
         Property(key, kind, default: fallback, aliases: aliases, place: .option, summary)
     }
 
     static let allowOther = option("allow_other", .flag, default: "false", "Let other users see the mount.")
-    static let allowRoot = option("allow_root", .flag, default: "false", "Let root, beside you, see the mount.")
-    static let readOnly = option("ro", .flag, default: "true", "Mount read-only; the mount is read-only anyway.")
+    static let allowRoot = option(
+        "allow_root",
+        .flag,
+        default: "false",
+        "Let root, beside you, see the mount."
+    )
+    static let readOnly = option(
+        "ro",
+        .flag,
+        default: "true",
+        "Mount read-only; the mount is read-only anyway."
+    )
     static let attributeTimeout = option(
-        "attr_timeout", kernelTimeout,
-        "How long the kernel keeps attributes, in seconds; without it, as long as they are trusted.")
+        "attr_timeout",
+        kernelTimeout,
+        "How long the kernel keeps attributes, in seconds; without it, as long as they are trusted."
+    )
     static let entryTimeout = option(
-        "entry_timeout", kernelTimeout,
-        "How long the kernel keeps names, in seconds; without it, as long as they are trusted.")
+        "entry_timeout",
+        kernelTimeout,
+        "How long the kernel keeps names, in seconds; without it, as long as they are trusted."
+    )
     static let negativeTimeout = option(
-        "negative_timeout", kernelTimeout, default: "0s",
-        "How long the kernel keeps that a name is absent, in seconds.")
+        "negative_timeout",
+        kernelTimeout,
+        default: "0s",
+        "How long the kernel keeps that a name is absent, in seconds."
+    )
     static let owner = option("uid", identifier, "Owner of everything; without it, the user who mounts.")
     static let group = option("gid", identifier, "Group of everything; without it, the group of who mounts.")
     static let mask = option("umask", .octal(0...0o777), "Permission bits that nothing has.")
     static let fileMask = option("fmask", .octal(0...0o777), "Permission bits that no file has.")
     static let directoryMask = option("dmask", .octal(0...0o777), "Permission bits that no directory has.")
     static let defaultPermissions = option(
-        "default_permissions", .flag, default: "true", "Let the kernel check permission bits.")
+        "default_permissions",
+        .flag,
+        default: "true",
+        "Let the kernel check permission bits."
+    )
     static let maximumBackground = option(
-        "max_background", .integer(1...65_535), default: "128", "The most requests the kernel sends ahead.")
+        "max_background",
+        .integer(1...65_535),
+        default: "128",
+        "The most requests the kernel sends ahead."
+    )
     static let maximumThreads = option(
-        "max_threads", .integer(1...1024), default: "10", "The most threads that read requests from the kernel.")
+        "max_threads",
+        .integer(1...1024),
+        default: "10",
+        "The most threads that read requests from the kernel."
+    )
     static let maximumIdleThreads = option(
-        "max_idle_threads", .integer(1...1024), default: "10", "The most of those threads kept while idle.")
+        "max_idle_threads",
+        .integer(1...1024),
+        default: "10",
+        "The most of those threads kept while idle."
+    )
     static let maximumRead = option(
-        "max_read", .bytes(4096...1 << 20), "The largest read the kernel sends, in bytes.")
+        "max_read",
+        .bytes(4096...1 << 20),
+        "The largest read the kernel sends, in bytes."
+    )
     static let nonEmpty = option(
-        "nonempty", .flag, default: "false", "Mount over a directory that is not empty.")
+        "nonempty",
+        .flag,
+        default: "false",
+        "Mount over a directory that is not empty."
+    )
 
     static let mountOptions = [
-        allowOther, allowRoot, readOnly, attributeTimeout, entryTimeout, negativeTimeout, owner, group, mask, fileMask,
+        allowOther, allowRoot, readOnly, attributeTimeout, entryTimeout, negativeTimeout, owner, group, mask,
+        fileMask,
         directoryMask, defaultPermissions, maximumBackground, maximumThreads, maximumIdleThreads, maximumRead,
         nonEmpty,
     ]
 
     static let logLevel = Property(
-        "alluxio.fuse.log.level", .word(["trace", "debug", "info", "notice", "warning", "error", "critical"]),
-        default: "info", aliases: ["log_level"], "The least level that is logged.")
+        "alluxio.fuse.log.level",
+        .word(["trace", "debug", "info", "notice", "warning", "error", "critical"]),
+        default: "info",
+        aliases: ["log_level"],
+        "The least level that is logged."
+    )
     static let logFormat = Property(
-        "alluxio.fuse.log.format", .word(["text", "json"]), default: "text", aliases: ["log_format"],
-        "How a log line looks.")
+        "alluxio.fuse.log.format",
+        .word(["text", "json"]),
+        default: "text",
+        aliases: ["log_format"],
+        "How a log line looks."
+    )
     static let logFile = Property(
-        "alluxio.fuse.log.file", .text, default: "syslog", aliases: ["log_file"],
+        "alluxio.fuse.log.file",
+        .text,
+        default: "syslog",
+        aliases: ["log_file"],
         """
         Where a daemon in the background logs: an absolute path, or `syslog`. In the foreground lines go to standard \
         error unless this is set.
-        """)
+        """
+    )
     static let slowOperation = Property(
-        "alluxio.fuse.logging.threshold", .duration(.zero ... .seconds(3600), allowsForever: false), default: "10s",
-        "Operations that take longer are logged.")
+        "alluxio.fuse.logging.threshold",
+        .duration(.zero ... .seconds(3600), allowsForever: false),
+        default: "10s",
+        "Operations that take longer are logged."
+    )
     static let webEnabled = Property(
-        "alluxio.fuse.web.enabled", .flag, default: "false", "Whether metrics are served over HTTP.")
+        "alluxio.fuse.web.enabled",
+        .flag,
+        default: "false",
+        "Whether metrics are served over HTTP."
+    )
     static let webPort = Property(
-        "alluxio.fuse.web.port", .integer(1...65_535), default: "49999", "Port of `/metrics`.")
+        "alluxio.fuse.web.port",
+        .integer(1...65_535),
+        default: "49999",
+        "Port of `/metrics`."
+    )
     static let webHost = Property(
-        "alluxio.fuse.web.bind.host", .text, default: "127.0.0.1",
-        "IPv4 address that `/metrics` listens on; `0.0.0.0` for all.")
+        "alluxio.fuse.web.bind.host",
+        .text,
+        default: "127.0.0.1",
+        "IPv4 address that `/metrics` listens on; `0.0.0.0` for all."
+    )
 
     static let telemetry = [logLevel, logFormat, logFile, slowOperation, webEnabled, webPort, webHost]
 }

@@ -9,36 +9,53 @@ struct PropertyGroup: Sendable {
 enum PropertyCatalogue {
     static let groups: [PropertyGroup] = [
         PropertyGroup(
-            title: "Store", introduction: "Where the data lies and how it is asked for.",
-            properties: Property.store),
+            title: "Store",
+            introduction: "Where the data lies and how it is asked for.",
+            properties: Property.store
+        ),
         PropertyGroup(
             title: "Credentials",
             introduction: """
                 Without any of these, credentials come from the usual AWS places: environment (`AWS_ACCESS_KEY_ID`, …),
                 shared files and profiles, web identity, container credentials, instance metadata.
                 """,
-            properties: Property.credentials),
+            properties: Property.credentials
+        ),
         PropertyGroup(
-            title: "Deadlines and connections", introduction: "How long anything may take, and how much at a time.",
-            properties: Property.deadlines),
+            title: "Deadlines and connections",
+            introduction: "How long anything may take, and how much at a time.",
+            properties: Property.deadlines
+        ),
         PropertyGroup(
-            title: "Metadata", introduction: "How long names and attributes are trusted.",
-            properties: Property.metadata),
+            title: "Metadata",
+            introduction: "How long names and attributes are trusted.",
+            properties: Property.metadata
+        ),
         PropertyGroup(
-            title: "Data cache", introduction: "Where read data is kept, and how far ahead it is read.",
-            properties: Property.cache),
+            title: "Data cache",
+            introduction: "Where read data is kept, and how far ahead it is read.",
+            properties: Property.cache
+        ),
         PropertyGroup(
-            title: "Mount", introduction: "The mount and its process.", properties: Property.mount),
+            title: "Mount",
+            introduction: "The mount and its process.",
+            properties: Property.mount
+        ),
         PropertyGroup(
-            title: "Mount options", introduction: "Only with `-o`, or in `alluxio.fuse.mount.options`.",
-            properties: Property.mountOptions),
+            title: "Mount options",
+            introduction: "Only with `-o`, or in `alluxio.fuse.mount.options`.",
+            properties: Property.mountOptions
+        ),
         PropertyGroup(
-            title: "Logs and statistics", introduction: "What the daemon tells about itself.",
-            properties: Property.telemetry),
+            title: "Logs and statistics",
+            introduction: "What the daemon tells about itself.",
+            properties: Property.telemetry
+        ),
         PropertyGroup(
             title: "Accepted without effect",
             introduction: "Read from existing files and mount commands, and ignored, each for its reason.",
-            properties: Property.compatibility + Property.compatibilityOptions),
+            properties: Property.compatibility + Property.compatibilityOptions
+        ),
     ]
 
     static let all: [Property] = groups.flatMap(\.properties)
@@ -46,7 +63,8 @@ enum PropertyCatalogue {
     /// Names and aliases to their rows; names are matched exactly, as Alluxio does.
     private static let byName: [String: Property] = Dictionary(
         all.flatMap { property in property.names.map { ($0, property) } },
-        uniquingKeysWith: { first, _ in first })
+        uniquingKeysWith: { first, _ in first }
+    )
 
     /// The row of a name or alias.
     static func find(_ name: String) -> Property? { byName[name] }

@@ -12,7 +12,9 @@ extension PropertyKind {
             guard let flag = Self.flag(text) else { throw IllFormedValue(expected: accepted) }
             return .flag(flag)
         case .integer(let range):
-            guard let number = Int(text), range.contains(number) else { throw IllFormedValue(expected: accepted) }
+            guard let number = Int(text), range.contains(number) else {
+                throw IllFormedValue(expected: accepted)
+            }
             return .integer(number)
         case .octal(let range):
             guard !text.hasPrefix("-"), let number = Int(text, radix: 8), range.contains(number) else {
@@ -31,7 +33,9 @@ extension PropertyKind {
             }
             return .duration(duration)
         case .path:
-            guard text.hasPrefix("/"), !text.utf8.contains(0), text.range(of: ",/") == nil else { throw IllFormedValue(expected: accepted) }
+            guard text.hasPrefix("/"), !text.utf8.contains(0), text.range(of: ",/") == nil else {
+                throw IllFormedValue(expected: accepted)
+            }
             return .text(text)
         case .address:
             guard Self.isAddress(text) else { throw IllFormedValue(expected: accepted) }
@@ -89,7 +93,8 @@ extension PropertyKind {
         return rest.utf8.allSatisfy { byte in
             switch byte {
             case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
-                UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "."), UInt8(ascii: "-"), UInt8(ascii: "_"),
+                UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "."), UInt8(ascii: "-"),
+                UInt8(ascii: "_"),
                 UInt8(ascii: ":"), UInt8(ascii: "["), UInt8(ascii: "]"):
                 true
             default: false
@@ -158,7 +163,8 @@ extension StringProtocol {
     /// The text without blanks and tabs at its ends.
     var trimmingBlanks: String {
         let isBlank: (Character) -> Bool = { $0 == " " || $0 == "\t" }
-        guard let first = firstIndex(where: { !isBlank($0) }), let last = lastIndex(where: { !isBlank($0) }) else {
+        guard let first = firstIndex(where: { !isBlank($0) }), let last = lastIndex(where: { !isBlank($0) })
+        else {
             return ""
         }
         return String(self[first...last])

@@ -21,7 +21,8 @@ enum ReadyReport: Equatable {
             return
         }
         let parts = line.split(separator: " ", maxSplits: 2)
-        guard parts.count == 3, parts[0] == "failed", let code = Int32(parts[1]), let kind = Failure.Kind(rawValue: code)
+        guard parts.count == 3, parts[0] == "failed", let code = Int32(parts[1]),
+            let kind = Failure.Kind(rawValue: code)
         else { return nil }
         self = .failed(Failure(String(parts[2]), kind: kind))
     }
@@ -36,18 +37,24 @@ enum ReadyReport: Equatable {
 
     /// Waits for the report of a daemon.
     /// - Throws: The daemon's ``Failure``, or one that says how it ended.
-    static func awaitReport(from descriptor: Int32, process: pid_t, within deadline: Duration) throws(Failure) {
+    static func awaitReport(from descriptor: Int32, process: pid_t, within deadline: Duration) throws(Failure)
+    {
         let end = ContinuousClock.now + deadline
         var text: [UInt8] = []
         while !text.contains(UInt8(ascii: "\n")) {
             let left = end - ContinuousClock.now
             var entry = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
-            let milliseconds = max(0, left.components.seconds * 1000 + left.components.attoseconds / 1_000_000_000_000_000)
+            let milliseconds = max(
+                0,
+                left.components.seconds * 1000 + left.components.attoseconds / 1_000_000_000_000_000
+            )
             let found = poll(&entry, 1, Int32(clamping: milliseconds))
             if found < 0 && errno == EINTR { continue }
             guard found > 0 else {
                 kill(process, SIGTERM)
-                throw Failure("the daemon was not ready within \(PropertyKind.show(deadline)); its log says more")
+                throw Failure(
+                    "the daemon was not ready within \(PropertyKind.show(deadline)); its log says more"
+                )
             }
             var buffer = [UInt8](repeating: 0, count: lengthMaximum)
             let count = read(descriptor, &buffer, buffer.count)

@@ -109,7 +109,10 @@ struct Settings: Sendable, CustomStringConvertible {
             let key = AbsoluteConfigKey(ConfigKey(property.key))
             for provider in providers {
                 guard let value = try? provider.value(forKey: key, type: .string).value else { continue }
-                return (property.key, value.description)
+                guard !value.isSecret, case .string(let text) = value.content else {
+                    return (property.key, "<REDACTED>")
+                }
+                return (property.key, text)
             }
             return nil
         }
@@ -127,7 +130,9 @@ struct Settings: Sendable, CustomStringConvertible {
             throw .usage("there is a \(has) key without its \(lacks) key; set \(name) too, or neither")
         }
         if text(.sessionToken) != nil && !hasAccess {
-            throw .usage("\(Property.sessionToken.key) needs \(Property.accessKey.key) and \(Property.secretKey.key)")
+            throw .usage(
+                "\(Property.sessionToken.key) needs \(Property.accessKey.key) and \(Property.secretKey.key)"
+            )
         }
         if flag(.anonymous) == true && hasAccess {
             throw .usage("\(Property.anonymous.key) and keys exclude each other; remove one")
@@ -137,7 +142,9 @@ struct Settings: Sendable, CustomStringConvertible {
         }
         let (pool, ahead) = (number(.poolThreads) ?? 0, number(.aheadThreads) ?? 0)
         if ahead >= pool {
-            throw .usage("\(Property.aheadThreads.key)=\(ahead) must be less than \(Property.poolThreads.key)=\(pool)")
+            throw .usage(
+                "\(Property.aheadThreads.key)=\(ahead) must be less than \(Property.poolThreads.key)=\(pool)"
+            )
         }
     }
 }

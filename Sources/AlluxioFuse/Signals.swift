@@ -15,7 +15,8 @@ enum Signals {
     ///   - stop: Called for each SIGTERM, SIGINT and SIGHUP, with how many there were.
     ///   - report: Called for each SIGUSR1.
     static func wait(
-        stop: @escaping @Sendable (_ count: Int) -> Void, report: @escaping @Sendable () -> Void
+        stop: @escaping @Sendable (_ count: Int) -> Void,
+        report: @escaping @Sendable () -> Void
     ) throws(Failure) {
         try NamedThread.start("signals") {
             var count = 0

@@ -8,7 +8,9 @@ enum UFSAddress: Equatable, Sendable, CustomStringConvertible {
     private static let forms = "s3://bucket[/prefix], s3a://bucket[/prefix] or file:///directory"
 
     /// Whether an argument looks like an address rather than a path.
-    static func looksLikeAddress(_ text: String) -> Bool { text.range(of: "://") != nil || text.hasPrefix("file:/") }
+    static func looksLikeAddress(_ text: String) -> Bool {
+        text.range(of: "://") != nil || text.hasPrefix("file:/")
+    }
 
     /// Reads an address.
     /// - Throws: A ``Failure`` that says which forms there are.
@@ -25,10 +27,14 @@ enum UFSAddress: Equatable, Sendable, CustomStringConvertible {
         }
     }
 
-    private static func bucket(_ rest: Substring, scheme: String, in text: String) throws(Failure) -> UFSAddress {
+    private static func bucket(_ rest: Substring, scheme: String, in text: String) throws(Failure)
+        -> UFSAddress
+    {
         let bucket = rest.prefix { $0 != "/" }
         guard (1...255).contains(bucket.utf8.count), bucket.utf8.allSatisfy(isBucketByte) else {
-            throw .usage("'\(text)' names no bucket; use \(scheme)://bucket[/prefix] with letters, digits, '.', '-'")
+            throw .usage(
+                "'\(text)' names no bucket; use \(scheme)://bucket[/prefix] with letters, digits, '.', '-'"
+            )
         }
         var prefix = rest[bucket.endIndex...].drop { $0 == "/" }
         while prefix.hasSuffix("/") { prefix = prefix.dropLast() }

@@ -24,7 +24,9 @@ enum Unmount {
             throw Failure("nothing is mounted at '\(path)'; 'alluxio-fuse' lists the mounts")
         }
         guard mount.isOurs else {
-            throw Failure("'\(path)' is a mount of type \(mount.type), not of alluxio-fuse; use: umount '\(path)'")
+            throw Failure(
+                "'\(path)' is a mount of type \(mount.type), not of alluxio-fuse; use: umount '\(path)'"
+            )
         }
         let daemon = DaemonSearch.process(serving: mount)
         if kills {
@@ -50,7 +52,9 @@ enum Unmount {
     static func detach(_ path: String) throws(Failure) {
         if umount2(path, Int32(MNT_DETACH) | noFollow) == 0 { return }
         let reason = errno
-        if reason == EPERM, ChildProcess.run(["fusermount3", "-u", "-z", "--", path], within: .seconds(10)) == 0 {
+        if reason == EPERM,
+            ChildProcess.run(["fusermount3", "-u", "-z", "--", path], within: .seconds(10)) == 0
+        {
             return
         }
         throw Failure("cannot unmount '\(path)': \(systemText(reason)); \(remedy(reason))")
@@ -77,7 +81,9 @@ enum Unmount {
     private static func awaitEnd(of daemon: pid_t?) throws(Failure) {
         guard let daemon else { return }
         if !isGone(daemon, within: deadlineMaximum) {
-            throw Failure("the mount is gone but its daemon (process \(daemon)) is not; end it with: kill \(daemon)")
+            throw Failure(
+                "the mount is gone but its daemon (process \(daemon)) is not; end it with: kill \(daemon)"
+            )
         }
     }
 

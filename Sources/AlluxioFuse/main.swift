@@ -21,11 +21,11 @@ do {
 } catch {
     // Help and version are thrown too; they end with 0.
     let code = AlluxioFuseCommand.exitCode(for: error)
-    let text = AlluxioFuseCommand.fullMessage(for: error)
     if code == .success {
-        print(text)
+        print(AlluxioFuseCommand.fullMessage(for: error))
         exit(0)
     }
-    StandardError.write(text.hasPrefix("Error: ") ? String(text.dropFirst(7)) : text)
+    let lines = AlluxioFuseCommand.message(for: error).split(separator: "\n")
+    StandardError.write("\(lines.first ?? "wrong command line"); see 'alluxio-fuse --help'")
     exit(Failure.Kind.usage.rawValue)
 }

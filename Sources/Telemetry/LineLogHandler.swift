@@ -54,7 +54,8 @@ public struct LineLogHandler: LogHandler {
             level: event.level,
             label: label,
             message: event.message.description,
-            metadata: facts)
+            metadata: facts
+        )
         sink.write(line, level: event.level)
     }
 }

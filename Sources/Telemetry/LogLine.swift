@@ -40,7 +40,9 @@ public enum LogLine {
             var line = "{\"time\":\"\(timestamp(time))\",\"level\":\"\(level.rawValue)\""
             line += ",\"label\":\(JSONText.string(label)),\"message\":\(JSONText.string(message))"
             if !facts.isEmpty {
-                let pairs = facts.map { "\(JSONText.string($0.key)):\(JSONText.string($0.value.description))" }
+                let pairs = facts.map {
+                    "\(JSONText.string($0.key)):\(JSONText.string($0.value.description))"
+                }
                 line += ",\"metadata\":{\(pairs.joined(separator: ","))}"
             }
             return line + "}"
@@ -64,13 +66,16 @@ public enum LogLine {
 
     /// Quotes a value when a reader could not tell where it ends.
     private static func quoted(_ value: String) -> String {
-        let isPlain = !value.isEmpty && value.unicodeScalars.allSatisfy { $0 > " " && $0 != "\"" && $0 != "=" }
+        let isPlain =
+            !value.isEmpty && value.unicodeScalars.allSatisfy { $0 > " " && $0 != "\"" && $0 != "=" }
         return isPlain ? escaped(value) : JSONText.string(value)
     }
 
     /// Keeps a line one line whatever a key or an error text holds.
     private static func escaped(_ text: String) -> String {
-        guard text.unicodeScalars.contains(where: { $0.value < 0x20 || $0.value == 0x7F }) else { return text }
+        guard text.unicodeScalars.contains(where: { $0.value < 0x20 || $0.value == 0x7F }) else {
+            return text
+        }
         return String(JSONText.string(text).dropFirst().dropLast())
     }
 }

@@ -61,7 +61,8 @@ public final class LogSink: Sendable {
     public func write(_ line: String, level: Logger.Level) {
         switch target {
         case .descriptor(let descriptor): Self.append(line, to: descriptor)
-        case .syslog: line.withCString { text in withVaList([text]) { vsyslog(Self.priority(of: level), "%s", $0) } }
+        case .syslog:
+            line.withCString { text in withVaList([text]) { vsyslog(Self.priority(of: level), "%s", $0) } }
         }
     }
 

@@ -24,21 +24,41 @@ public enum MetricCatalogue {
     /// The metrics, sorted by name.
     public static let all: [MetricDescription] = [
         MetricDescription(
-            "alluxio_fuse_metric_series_dropped", "gauge",
-            "Series that were not kept because there are too many or the name has another type."),
+            "alluxio_fuse_metric_series_dropped",
+            "gauge",
+            "Series that were not kept because there are too many or the name has another type."
+        ),
         MetricDescription(
-            "alluxio_fuse_open_descriptors", "gauge", "File descriptors that the daemon has open."),
+            "alluxio_fuse_open_descriptors",
+            "gauge",
+            "File descriptors that the daemon has open."
+        ),
         MetricDescription(
-            "alluxio_fuse_resident_bytes", "gauge", "Resident memory of the daemon, in bytes."),
+            "alluxio_fuse_resident_bytes",
+            "gauge",
+            "Resident memory of the daemon, in bytes."
+        ),
         MetricDescription(
-            "alluxio_fuse_start_time_seconds", "gauge", "When the daemon started, in seconds since 1970."),
+            "alluxio_fuse_start_time_seconds",
+            "gauge",
+            "When the daemon started, in seconds since 1970."
+        ),
         MetricDescription(
-            "alluxio_fuse_threads", "gauge", "Threads of the daemon."),
+            "alluxio_fuse_threads",
+            "gauge",
+            "Threads of the daemon."
+        ),
         MetricDescription(
-            "alluxio_version_info", "gauge", "Always 1; the label `version` is the daemon's version."),
+            "alluxio_version_info",
+            "gauge",
+            "Always 1; the label `version` is the daemon's version."
+        ),
     ]
 
-    private static let helpByName = Dictionary(all.map { ($0.name, $0.help) }, uniquingKeysWith: { first, _ in first })
+    private static let helpByName = Dictionary(
+        all.map { ($0.name, $0.help) },
+        uniquingKeysWith: { first, _ in first }
+    )
 
     /// What a metric means.
     /// - Parameter name: The metric's name.

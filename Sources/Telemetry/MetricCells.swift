@@ -34,7 +34,11 @@ final class GaugeCell: RecorderHandler, MeterHandler, FloatingPointCounterHandle
         var known = bits.load(ordering: .relaxed)
         while true {
             let next = (Double(bitPattern: known) + amount).bitPattern
-            let (exchanged, original) = bits.weakCompareExchange(expected: known, desired: next, ordering: .relaxed)
+            let (exchanged, original) = bits.weakCompareExchange(
+                expected: known,
+                desired: next,
+                ordering: .relaxed
+            )
             if exchanged { return }
             known = original
         }
@@ -84,16 +88,22 @@ struct HistogramScale: Sendable {
 
     static let milliseconds = HistogramScale(
         nanosecondsPerUnit: 1e6,
-        bounds: [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 25, 50, 100, 250, 1000, 5000, 15_000, 60_000])
+        bounds: [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 25, 50, 100, 250, 1000, 5000, 15_000, 60_000]
+    )
     static let seconds = HistogramScale(
         nanosecondsPerUnit: 1e9,
-        bounds: [0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 5, 15, 60])
+        bounds: [
+            0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 5, 15,
+            60,
+        ]
+    )
     static let bytes = HistogramScale(
         nanosecondsPerUnit: 1,
         bounds: [
             512, 4096, 16_384, 32_768, 65_536, 131_072, 262_144, 524_288, 1_048_576, 2_097_152, 4_194_304,
             8_388_608, 16_777_216, 67_108_864, 268_435_456, 1_073_741_824,
-        ])
+        ]
+    )
 
     /// The scale that a name asks for: `…_ms`, `…_bytes`, else seconds.
     static func forName(_ name: String) -> HistogramScale {

@@ -73,13 +73,16 @@ public final class MetricsServer: Sendable {
         // Safety: the retain is balanced by takeRetainedValue in the thread, or by release below.
         let opaque = Unmanaged.passRetained(self).toOpaque()
         let failed = pthread_create(
-            &thread, nil,
+            &thread,
+            nil,
             { argument in
                 guard let argument else { return nil }
                 // Safety: balances the retain above; the thread starts once.
                 Unmanaged<MetricsServer>.fromOpaque(argument).takeRetainedValue().loop()
                 return nil
-            }, opaque)
+            },
+            opaque
+        )
         guard failed == 0 else {
             // Safety: no thread took the retain.
             Unmanaged<MetricsServer>.fromOpaque(opaque).release()
@@ -152,7 +155,9 @@ public final class MetricsServer: Sendable {
             """
         var rest = Array((head + body).utf8)[...]
         while !rest.isEmpty {
-            let count = rest.withUnsafeBytes { Glibc.send(caller, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL)) }
+            let count = rest.withUnsafeBytes {
+                Glibc.send(caller, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL))
+            }
             guard count > 0 else { return }
             rest = rest.dropFirst(count)
         }

@@ -46,7 +46,9 @@ public final class PrometheusRegistry: MetricsFactory, Sendable {
     ///   - labels: Its labels.
     ///   - read: Gives the value; must not wait and must not make metrics.
     public func addGauge(
-        _ name: String, labels: [(String, String)] = [], read: @escaping @Sendable () -> Double
+        _ name: String,
+        labels: [(String, String)] = [],
+        read: @escaping @Sendable () -> Double
     ) {
         let series = Self.series(name, labels)
         state.withLock { $0.cells[series] = .read(read) }
@@ -70,7 +72,8 @@ public final class PrometheusRegistry: MetricsFactory, Sendable {
     ///   - dimensions: Its labels.
     /// - Returns: The series.
     public func makeFloatingPointCounter(
-        label: String, dimensions: [(String, String)]
+        label: String,
+        dimensions: [(String, String)]
     ) -> any FloatingPointCounterHandler {
         find(label, dimensions, { if case .fraction(let cell) = $0 { cell } else { nil } }) {
             let cell = GaugeCell()
@@ -94,7 +97,9 @@ public final class PrometheusRegistry: MetricsFactory, Sendable {
     ///   - aggregate: Whether values are counted in buckets.
     /// - Returns: The series.
     public func makeRecorder(
-        label: String, dimensions: [(String, String)], aggregate: Bool
+        label: String,
+        dimensions: [(String, String)],
+        aggregate: Bool
     ) -> any RecorderHandler {
         aggregate ? histogram(label, dimensions) : gauge(label, dimensions)
     }
@@ -126,6 +131,14 @@ public final class PrometheusRegistry: MetricsFactory, Sendable {
     public func text() -> String {
         let (cells, dropped) = state.withLock { ($0.cells, $0.dropped) }
         return PrometheusText.make(cells, dropped: dropped)
+    }
+
+    /// The text, made to fit: without `# HELP` lines and empty buckets if it is too long, then cut at a line.
+    /// - Parameter limitBytes: The most bytes wanted.
+    /// - Returns: At most `limitBytes` bytes.
+    public func text(limitBytes: Int) -> String {
+        let full = text()
+        return full.utf8.count <= limitBytes ? full : PrometheusText.shortened(full, to: limitBytes)
     }
 
     /// The names of all families.

@@ -60,7 +60,10 @@ public enum PrometheusText {
     }
 
     private static func append(
-        _ name: String, _ labels: String, _ cell: PrometheusRegistry.Cell, to text: inout String
+        _ name: String,
+        _ labels: String,
+        _ cell: PrometheusRegistry.Cell,
+        to text: inout String
     ) {
         let suffix = labels.isEmpty ? "" : "{\(labels)}"
         switch cell {
@@ -78,6 +81,24 @@ public enum PrometheusText {
             }
             text += "\(name)_sum\(suffix) \(number(sum))\n\(name)_count\(suffix) \(running)\n"
         }
+    }
+
+    /// Leaves out what a reader misses least, until the text fits.
+    static func shortened(_ text: String, to limitBytes: Int) -> String {
+        var result = ""
+        var count: Substring = "0"
+        for line in text.split(separator: "\n") where !line.hasPrefix("# HELP") {
+            // A bucket that adds nothing to the one before it says nothing new.
+            if line.contains("_bucket{"), let value = line.split(separator: " ").last {
+                defer { count = value }
+                if value == count || value == "0" { continue }
+            } else {
+                count = "0"
+            }
+            guard result.utf8.count + line.utf8.count + 1 <= limitBytes else { break }
+            result += line + "\n"
+        }
+        return result
     }
 
     /// A number as the format wants it: whole numbers without a fraction.

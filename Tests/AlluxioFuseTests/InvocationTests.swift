@@ -1,0 +1,100 @@
+import Testing
+
+@testable import AlluxioFuse
+
+@Suite struct InvocationTests {
+    @Test(arguments: [
+        ["alluxio-fuse", "s3://b/p", "/mnt", "-o", "rw,noatime"],
+        ["/sbin/mount.alluxio-fuse", "s3://b/p", "/mnt", "-orw,noatime"],
+        [
+            "mount.fuse.alluxio-fuse", "-nv", "-t", "fuse.alluxio-fuse", "-o", "rw,noatime", "s3://b/p",
+            "/mnt",
+        ],
+    ])
+    func aCallOfMountIsRecognised(arguments: [String]) throws {
+        guard case .helper(let helper) = try Invocation(arguments) else {
+            Issue.record("no helper call")
+            return
+        }
+        #expect(helper.source == "s3://b/p")
+        #expect(helper.target == "/mnt")
+        #expect(helper.accepted == ["rw,noatime"])
+        #expect(!helper.isFake)
+    }
+
+    @Test func aSloppyCallLeavesOutWhatIsUnknown() throws {
+        let helper = try HelperArguments(["s3://b", "/m", "-s", "-o", #"ro,frobnicate=1,x-y,fsname=a\,b"#])
+        #expect(helper.accepted == ["ro", "x-y", #"fsname=a\,b"#])
+        #expect(throws: Never.self) { try MountOptions(helper.accepted) }
+    }
+
+    @Test(arguments: [["s3://b"], ["s3://b", "/m", "/n"], ["s3://b", "/m", "-z"], ["s3://b", "/m", "-o"]])
+    func aCallThatCannotBeReadIsRefused(arguments: [String]) {
+        #expect(throws: Failure.self) { try HelperArguments(arguments) }
+    }
+
+    @Test func commandsAndDocumentsAreToldApart() throws {
+        #expect(try Invocation(["alluxio-fuse"]) == .command([]))
+        #expect(try Invocation(["x/alluxio-fuse", "mount", "-f"]) == .command(["mount", "-f"]))
+        #expect(try Invocation(["a", "help", "properties", "--markdown"]) == .properties(markdown: true))
+        #expect(try Invocation(["a", "help", "metrics"]) == .metrics)
+        do {
+            _ = try Invocation(["a", "unmount"])
+            Issue.record("accepted")
+        } catch {
+            #expect(error.message.contains("did you mean 'umount'?"))
+        }
+    }
+
+    @Test func exitCodesAreThoseOfMountWhenItCalls() {
+        #expect(Failure("x").exitCode(asMountHelper: true) == 32)
+        #expect(Failure.usage("x").exitCode(asMountHelper: true) == 1)
+        #expect(Failure("x").exitCode(asMountHelper: false) == 1)
+        #expect(Failure.usage("x").exitCode(asMountHelper: false) == 2)
+        #expect(Failure("a\nb\r\nc").message == "a b c")
+    }
+
+    @Test(arguments: [
+        ("s3://b", "s3://b"), ("s3://b/", "s3://b"), ("s3a://b//p/q//", "s3a://b/p/q"),
+        ("file:///", "file:///"),
+        ("file:///a/b/", "file:///a/b"), ("S3://b", "s3://b"), ("s3://b/a b%20+ä", "s3://b/a b%20+ä"),
+    ])
+    func addressesAreRead(text: String, shown: String) throws {
+        #expect(try UFSAddress(text).description == shown)
+    }
+
+    @Test(arguments: [
+        "", "/dir", "s3://", "s3:///p", "s3://b c", "gs://b", "alluxio://m/", "file://host/x", "file://", "b",
+    ])
+    func otherAddressesAreRefusedWithWhatThereIs(text: String) {
+        do {
+            _ = try UFSAddress(text)
+            Issue.record("accepted")
+        } catch {
+            #expect(error.message.contains("s3://") || error.message.contains("file:///"))
+        }
+    }
+
+    @Test func theKernelsMountTableIsRead() {
+        let text = """
+            30 1 0:27 / /mnt/a\\040b rw,nosuid shared:1 master:2 - fuse.alluxio-fuse s3://b\\134x rw,user_id=0
+            31 1 8:1 / /boot rw - ext4 /dev/sda1 rw
+            nonsense
+            """
+        #expect(
+            KernelMounts.parse(text) == [
+                KernelMount(target: "/mnt/a b", type: "fuse.alluxio-fuse", source: "s3://b\\x", minor: 27),
+                KernelMount(target: "/boot", type: "ext4", source: "/dev/sda1", minor: 1),
+            ]
+        )
+    }
+
+    @Test func reportsGoThroughTheirLine() {
+        for report in [ReadyReport.ready, .failed(.usage("a 'b' c")), .failed(Failure("x"))] {
+            #expect(ReadyReport(line: String(report.line.dropLast())) == report)
+        }
+        #expect(ReadyReport(line: "") == nil)
+        #expect(ReadyReport(line: "failed 9 x") == nil)
+        #expect(DaemonRequest.decode(DaemonRequest.encode(["a,b", "c=ä"])) == ["a,b", "c=ä"])
+    }
+}
