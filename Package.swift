@@ -75,7 +75,11 @@ let package = Package(
         .testTarget(
             name: "ObjectStoreTests", dependencies: ["ObjectStore", "HTTPTransport", "Metadata", "Pages"],
             swiftSettings: swift),
-        .testTarget(name: "FuseMountTests", dependencies: ["FuseMount", "FileSystem"], swiftSettings: swift),
+        .target(name: "CMountTestSupport", path: "Tests/CMountTestSupport", cSettings: c),
+        .testTarget(
+            name: "FuseMountTests",
+            dependencies: ["FuseMount", "FileSystem", "Pages", "CFuse3", "CMountTestSupport", logging],
+            swiftSettings: swift),
         .testTarget(
             name: "TelemetryTests", dependencies: ["Telemetry", logging, metrics], swiftSettings: swift),
         .testTarget(

@@ -1,0 +1,42 @@
+import FileSystem
+import Glibc
+
+/// The one place where an error of the file system becomes an errno.
+enum Errno {
+    /// The waiting pool refuses more work: "try again" is what tools expect of a full queue. Not ENOMEM, which
+    /// programs take for their own; not EINTR, which they repeat at once and without end.
+    static let overloaded: Int32 = EAGAIN
+    /// The caller is dying; it will not see it.
+    static let interrupted: Int32 = EINTR
+    /// The mount is going away under a waiting caller.
+    static let unmounted: Int32 = ENODEV
+    /// Everything that would change something.
+    static let readOnly: Int32 = EROFS
+
+    /// What a caller sees of an error.
+    static func of(_ error: FileSystemError) -> Int32 {
+        switch error {
+        // An operation that was told to wait has no right to it; a caller can at least repeat the call.
+        case .wouldWait: EAGAIN
+        case .notFound: ENOENT
+        // The kernel walks the path again and finds the new version.
+        case .stale: ESTALE
+        case .notDirectory: ENOTDIR
+        case .isDirectory: EISDIR
+        case .readOnly: EROFS
+        // The store refuses this daemon, whoever the caller is: not EPERM, which is about the caller.
+        case .denied: EACCES
+        case .nameTooLong: ENAMETOOLONG
+        case .invalid: EINVAL
+        case .noAttribute: ENODATA
+        case .noSuchOffset: ENXIO
+        // The limit is the mount's: not EMFILE, which is the process's own; not ENOMEM.
+        case .tooMany: ENFILE
+        // Not ENOSYS: the kernel would never ask again, for any file.
+        case .unsupported: EOPNOTSUPP
+        case .inputOutput: EIO
+        // Its own caller is gone, so only somebody who shares its work can see it, and may repeat the call.
+        case .cancelled: EINTR
+        }
+    }
+}

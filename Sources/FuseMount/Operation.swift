@@ -1,0 +1,159 @@
+import FileSystem
+import Pages
+
+/// What requests are counted by. The names are those of the libfuse operations.
+enum OperationKind: Int, CaseIterable, Sendable {
+    case lookup, forget, getattr, open, read, release, flush, opendir, readdir, readdirplus, releasedir
+    case statfs, access, readlink, getxattr, listxattr, setxattr, lseek
+    /// Everything that would change something.
+    case mutation
+}
+
+/// A component's bytes: lent by the request while its callback runs, or our own.
+enum ComponentName {
+    case lent(UnsafeRawBufferPointer)
+    case owned([UInt8])
+
+    func withBytes<Result>(
+        _ body: (UnsafeRawBufferPointer) throws(FileSystemError) -> Result
+    ) throws(FileSystemError) -> Result {
+        switch self {
+        case .lent(let bytes):
+            return try body(bytes)
+        case .owned(let bytes):
+            let outcome: Swift.Result<Result, FileSystemError> = bytes.withUnsafeBytes { raw in
+                do throws(FileSystemError) {
+                    return .success(try body(raw))
+                } catch {
+                    return .failure(error)
+                }
+            }
+            return try outcome.get()
+        }
+    }
+}
+
+/// One decoded request that has an answer, as a value: so that it can be run twice, at once and waiting.
+// Safety: only a lookup's name can point into the request; `detached()` copies it before the value leaves its thread.
+enum Operation: @unchecked Sendable {
+    case lookup(ComponentName, in: NodeID)
+    case attributes(NodeID)
+    case open(NodeID, flags: Int32)
+    case read(HandleID, offset: Int64, count: Int)
+    case seek(HandleID, from: Int64, whence: Int32)
+    case openDirectory(NodeID)
+    case readDirectory(HandleID, cookie: UInt64, room: Int, plus: Bool)
+    case linkTarget(NodeID)
+    case extendedAttribute(String, of: NodeID, room: Int)
+    case extendedAttributeNames(of: NodeID, room: Int)
+    case setExtendedAttribute(String, value: [UInt8], of: NodeID)
+    case statistics
+
+    var kind: OperationKind {
+        switch self {
+        case .lookup: .lookup
+        case .attributes: .getattr
+        case .open: .open
+        case .read: .read
+        case .seek: .lseek
+        case .openDirectory: .opendir
+        case .readDirectory(_, _, _, let plus): plus ? .readdirplus : .readdir
+        case .linkTarget: .readlink
+        case .extendedAttribute: .getxattr
+        case .extendedAttributeNames: .listxattr
+        case .setExtendedAttribute: .setxattr
+        case .statistics: .statfs
+        }
+    }
+
+    /// The same operation without pointers into its request.
+    func detached() -> Operation {
+        guard case .lookup(.lent(let name), let parent) = self else { return self }
+        return .lookup(.owned(Array(name)), in: parent)
+    }
+
+    /// Asks the file system. Knows no kernel.
+    func perform(
+        on operations: any Operations, _ patience: Patience
+    ) throws(FileSystemError) -> Answer {
+        switch self {
+        case .lookup(let name, let parent):
+            return try lookup(name, in: parent, on: operations, patience)
+        case .attributes(let node):
+            return .attributes(try operations.attributes(of: node, patience))
+        case .open(let node, let flags):
+            return .opened(try operations.open(node, flags: flags, patience), flags: flags)
+        case .read(let handle, let offset, let count):
+            return .bytes(try operations.read(handle, at: offset, count: count, patience))
+        case .seek(let handle, let offset, let whence):
+            return .offset(try operations.seek(handle, from: offset, whence: whence))
+        case .openDirectory(let node):
+            return .openedDirectory(try operations.openDirectory(node, patience))
+        case .readDirectory(let handle, let cookie, let room, let plus):
+            let buffer = DirectoryBuffer(room: room, plus: plus)
+            return .entries(try buffer.fill(from: operations, handle, cookie: cookie, patience))
+        case .linkTarget(let node):
+            return .text(try operations.linkTarget(of: node, patience))
+        case .extendedAttribute(let name, let node, let room):
+            return .value(try operations.extendedAttribute(name, of: node, patience), room: room)
+        case .extendedAttributeNames(let node, let room):
+            let names = try operations.extendedAttributeNames(of: node)
+            return .value(names.flatMap { Array($0.utf8) + [0] }, room: room)
+        case .setExtendedAttribute(let name, let value, let node):
+            return try setAttribute(name, value, of: node, on: operations, patience)
+        case .statistics:
+            return .statistics(operations.statistics())
+        }
+    }
+
+    private func lookup(
+        _ name: ComponentName, in parent: NodeID, on operations: any Operations, _ patience: Patience
+    ) throws(FileSystemError) -> Answer {
+        do throws(FileSystemError) {
+            return .entry(
+                try name.withBytes { bytes throws(FileSystemError) in
+                    try operations.lookup(bytes, in: parent, patience)
+                })
+        } catch .notFound {
+            return .noEntry(valid: operations.negativeValid)
+        }
+    }
+
+    private func setAttribute(
+        _ name: String, _ value: [UInt8], of node: NodeID, on operations: any Operations, _ patience: Patience
+    ) throws(FileSystemError) -> Answer {
+        // It takes no patience: forgetting what is known may still take a lock held over a listing's page.
+        guard patience == .waiting else { throw .wouldWait }
+        try ComponentName.owned(value).withBytes { bytes throws(FileSystemError) in
+            try operations.setExtendedAttribute(name, value: bytes, of: node)
+        }
+        return .done
+    }
+}
+
+/// What a request is answered with, errors aside.
+enum Answer {
+    case entry(NodeAttributes)
+    case noEntry(valid: Duration)
+    case attributes(NodeAttributes)
+    case opened(OpenedFile, flags: Int32)
+    case openedDirectory(HandleID)
+    case bytes(PinnedBytes)
+    case entries(DirectoryBuffer)
+    case text([UInt8])
+    case value([UInt8], room: Int)
+    case offset(Int64)
+    case statistics(FileSystemStatistics)
+    case done
+
+    /// Gives back what the answer lent to the kernel, when the kernel did not take the answer.
+    func undo(on operations: any Operations) {
+        switch self {
+        case .entry(let attributes): operations.forget(attributes.node, count: 1)
+        case .opened(let file, _): operations.release(file.handle)
+        case .openedDirectory(let handle): operations.releaseDirectory(handle)
+        case .entries(let buffer): buffer.forEachNode { operations.forget($0, count: 1) }
+        default: break
+        }
+    }
+}

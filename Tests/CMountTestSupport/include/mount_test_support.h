@@ -1,0 +1,16 @@
+// Linux calls that the tests of the mount need and Swift's Glibc module lacks. As the calls they are named after.
+#ifndef ALLUXIO_MOUNT_TEST_SUPPORT_H
+#define ALLUXIO_MOUNT_TEST_SUPPORT_H
+#include <stddef.h>
+#include <sys/types.h>
+int test_pipe_cloexec(int ends[2]);
+int test_open_direct(const char *path);
+ssize_t test_getxattr(const char *path, const char *name, void *value, size_t size);
+ssize_t test_listxattr(const char *path, char *names, size_t size);
+int test_setxattr(const char *path, const char *name, const void *value, size_t size);
+int test_removexattr(const char *path, const char *name);
+// How many pages of an open file are in the kernel's page cache.
+size_t test_resident_pages(int fd, size_t bytes);
+// Sends an open descriptor of /dev/fuse to be mounted on `path`, as a parent process would. 0 or -errno.
+int test_mount_descriptor(int fd, const char *path);
+#endif

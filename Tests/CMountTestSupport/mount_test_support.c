@@ -1,0 +1,46 @@
+#define _GNU_SOURCE
+#include "mount_test_support.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/mount.h>
+#include <sys/xattr.h>
+#include <unistd.h>
+
+int test_pipe_cloexec(int ends[2]) { return pipe2(ends, O_CLOEXEC); }
+
+int test_open_direct(const char *path) { return open(path, O_RDONLY | O_DIRECT | O_CLOEXEC); }
+
+ssize_t test_getxattr(const char *path, const char *name, void *value, size_t size) {
+    return getxattr(path, name, value, size);
+}
+
+ssize_t test_listxattr(const char *path, char *names, size_t size) { return listxattr(path, names, size); }
+
+int test_setxattr(const char *path, const char *name, const void *value, size_t size) {
+    return setxattr(path, name, value, size, 0);
+}
+
+int test_removexattr(const char *path, const char *name) { return removexattr(path, name); }
+
+size_t test_resident_pages(int fd, size_t bytes) {
+    size_t pages = (bytes + 4095) / 4096, resident = 0;
+    unsigned char *present = malloc(pages);
+    void *map = mmap(NULL, bytes, PROT_READ, MAP_SHARED, fd, 0);
+    if (present && map != MAP_FAILED && mincore(map, bytes, present) == 0) {
+        for (size_t i = 0; i < pages; i++) resident += present[i] & 1;
+    }
+    if (map != MAP_FAILED) munmap(map, bytes);
+    free(present);
+    return resident;
+}
+
+int test_mount_descriptor(int fd, const char *path) {
+    char options[128];
+    snprintf(options, sizeof options, "fd=%d,rootmode=40000,user_id=%u,group_id=%u,max_read=524288", fd, getuid(),
+             getgid());
+    return mount("test", path, "fuse.alluxio-fuse", MS_NOSUID | MS_NODEV | MS_RDONLY, options) == 0 ? 0 : -errno;
+}
