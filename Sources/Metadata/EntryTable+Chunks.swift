@@ -1,4 +1,6 @@
-/// One entry's fixed part, 32 bytes. Name and etag lie in the arena, one after the other.
+/// One entry's fixed part, 32 bytes.
+///
+/// Name and etag lie in the arena, one after the other.
 struct EntryRecord {
     /// Where the name starts: chunk number times 64 KiB plus offset.
     var address: UInt32

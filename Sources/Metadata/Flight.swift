@@ -20,6 +20,7 @@ final class Flight<Value: Sendable>: Sendable {
     /// - Parameters:
     ///   - limit: How long to wait.
     ///   - subject: What is asked, for the text of the error.
+    /// - Returns: The answer.
     /// - Throws: The flight's own error, or ``StoreError/unavailable(_:)`` when the time is over.
     func wait(atMost limit: Duration, for subject: RelativePath) throws(StoreError) -> Value {
         _ = landed.wait(atMost: limit)

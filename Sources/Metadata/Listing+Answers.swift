@@ -73,8 +73,10 @@ extension Listing {
 }
 
 extension Attributes {
-    /// Whether both speak of the same thing. Times are compared only where there is no etag: stores give them with
-    /// different precision in listings and in single answers.
+    /// Whether both speak of the same thing.
+    ///
+    /// Times are compared only where there is no etag: stores give them with different precision in listings
+    /// and in single answers.
     func isSameVersion(as other: Attributes) -> Bool {
         guard kind == other.kind else { return false }
         if kind == .directory { return true }

@@ -77,7 +77,9 @@ extension Listing {
         }
     }
 
-    /// Shows the new entries of a page to everybody. A name that came before is not added again.
+    /// Shows the new entries of a page to everybody.
+    ///
+    /// A name that came before is not added again.
     private func publish(
         _ table: EntryTable,
         from first: Int,

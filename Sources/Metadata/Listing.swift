@@ -114,7 +114,9 @@ public final class Listing: Sendable {
         }
     }
 
-    /// Adds what this listing now takes to what all listings hold. Called with the lock held.
+    /// Adds what this listing now takes to what all listings hold.
+    ///
+    /// Called with the lock held.
     func account(_ state: inout State, newEntries: Int) {
         let bytes = state.table.memoryBytes + state.index.memoryBytes + Self.overheadBytes
         environment.holdings.add(entries: newEntries, bytes: bytes - state.accountedBytes)

@@ -1,4 +1,6 @@
-/// How far one listing may be believed. Pure; times are those of ``MonotonicClock``.
+/// How far one listing may be believed.
+///
+/// Pure; times are those of ``MonotonicClock``.
 struct ListingTrust: Sendable {
     /// When the first page was requested.
     let begun: Int64
@@ -64,8 +66,9 @@ struct ListingTrust: Sendable {
         policy.trustEnd(of: kind, begun: begun, renewed: max(lastRequested, touched))
     }
 
-    /// Until when it is trusted for names it does not have, and given to new readers. Reading on does not
-    /// prolong this: a slow reader must not hide new files from everybody else.
+    /// Until when it is trusted for names it does not have, and given to new readers.
+    ///
+    /// Reading on does not prolong this: a slow reader must not hide new files from everybody else.
     func endForAbsence(_ policy: TrustPolicy) -> Int64 {
         policy.trustEnd(of: nil, begun: begun, renewed: lastRequested)
     }

@@ -6,7 +6,9 @@ struct Lookup: Sendable {
     let requested: Int64
 }
 
-/// Single answers, at most a given number, of which those used lately are kept. Pure.
+/// Single answers, at most a given number, of which those used lately are kept.
+///
+/// Pure.
 ///
 /// Two generations: a used answer moves to the young one; when that holds half of the maximum, it becomes the old
 /// one and the previous old one is dropped. So nothing is dropped before half the maximum of others was used.

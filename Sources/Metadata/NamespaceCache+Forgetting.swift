@@ -58,8 +58,10 @@ extension NamespaceCache {
         return evict(&state, from: state.idleListings())
     }
 
-    /// Takes the listings that were not used for the longest time out of the cache, until those that nobody has
-    /// open hold less than seven eighths of the maximum. Does nothing if they hold no more than the maximum.
+    /// Takes the listings that were not used for the longest time out of the cache, until those that nobody
+    /// has open hold less than seven eighths of the maximum.
+    ///
+    /// Does nothing if they hold no more than the maximum.
     private func evict(_ state: inout State, from idle: [State.IdleListing]) -> [Listing] {
         let maximum = options.listingBytesMaximum
         var dropped: [Listing] = []
@@ -88,7 +90,9 @@ extension Listing {
 extension NamespaceCache.State {
     typealias IdleListing = (key: PathKey, listing: Listing, lastUsed: Int64)
 
-    /// The listings to which nobody but the cache refers. Nobody can get one of them while the lock is held.
+    /// The listings to which nobody but the cache refers.
+    ///
+    /// Nobody can get one of them while the lock is held.
     mutating func idleListings() -> [IdleListing] {
         var idle: [IdleListing] = []
         var index = listings.values.startIndex

@@ -12,7 +12,8 @@ extension NamespaceCache {
     }
 
     /// The trusted listing of a directory, or a new one.
-    /// - Parameter asked: When the question was asked; a listing that was begun later is always good.
+    ///
+    /// A listing that was begun after `asked`, when the question was asked, is always good.
     func open(_ directory: RelativePath, asked: Int64, mayWait: Bool) throws(StoreError) -> Listing {
         let key = PathKey(directory)
         while true {
@@ -98,7 +99,9 @@ extension NamespaceCache {
         withExtendedLifetime(dropped) {}
     }
 
-    /// A new listing failed. If there is no such directory, whatever called it one is forgotten.
+    /// A new listing failed.
+    ///
+    /// If there is no such directory, whatever called it one is forgotten.
     private func abandon(_ listing: Listing, _ key: PathKey, _ directory: RelativePath, isAbsent: Bool) {
         let dropped: Listing? = state.withLock { state in
             state.openings[key] = nil

@@ -61,10 +61,9 @@ extension NamespaceCache {
     }
 
     /// Asks the store for one name, or waits for another caller's request if that is recent enough.
-    /// - Parameters:
-    ///   - asked: When the question was asked; an answer to a later request is always good.
-    ///   - acceptsTrusted: Whether an answer to an earlier request is good while it would be trusted.
-    /// - Returns: The attributes, and when their request was sent.
+    ///
+    /// An answer to a request that was sent after `asked`, when the question was asked, is always good; one to an
+    /// earlier request only with `acceptsTrusted`, and if it would be trusted now. Gives also when the request was sent.
     func ask(
         _ path: RelativePath,
         _ place: Place,
@@ -125,7 +124,9 @@ extension NamespaceCache {
         }
     }
 
-    /// Ends the flight of a name and keeps its answer. Other errors than ``StoreError/notFound`` are not kept.
+    /// Ends the flight of a name and keeps its answer.
+    ///
+    /// Other errors than ``StoreError/notFound`` are not kept.
     private func land(_ place: Place, _ result: Result<Attributes, StoreError>, requested: Int64) {
         let dropped = state.withLock { state in
             let flight = state.lookupFlights.removeValue(forKey: place.path)

@@ -1,4 +1,6 @@
-/// The named limits of listings and of the namespace cache. Times are nanoseconds, as ``MonotonicClock`` gives them.
+/// The named limits of listings and of the namespace cache.
+///
+/// Times are nanoseconds, as ``MonotonicClock`` gives them.
 enum NamespaceLimits {
     /// Directories are trusted at least this long: they carry no bytes, and without this each component of a path
     /// would cost a request per open in mode 0.
@@ -6,8 +8,9 @@ enum NamespaceLimits {
     /// No entry of a listing is trusted for longer than this (or the sync interval, if that is longer) after the
     /// listing was begun, however often somebody reads on in it.
     static let listingTrustMaximum: Int64 = 60 * second
-    /// How long a listing that is no longer trusted is kept as a hint of names and kinds. Must be so short that a
-    /// big listing's memory is back with the system a minute after its trust ended.
+    /// How long a listing that is no longer trusted is kept as a hint of names and kinds.
+    ///
+    /// Must be so short that a big listing's memory is back with the system a minute after its trust ended.
     static let listingHintRetention: Int64 = 30 * second
     /// How long a single answer that is no longer trusted is kept as a hint of the kind.
     static let lookupHintRetention: Int64 = 600 * second

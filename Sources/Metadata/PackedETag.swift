@@ -1,6 +1,8 @@
 import Pages
 
-/// How an etag lies in the arena of an ``EntryTable``: most are an MD5 in hex, with a part count after multipart
+/// How an etag lies in the arena of an ``EntryTable``.
+///
+/// Most are an MD5 in hex, with a part count after multipart
 /// uploads, and take 16 bytes instead of 32 and more. Every text comes back exactly as it was.
 enum PackedETag: Equatable {
     /// No etag.

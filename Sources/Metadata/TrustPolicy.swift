@@ -1,4 +1,6 @@
-/// Until when an answer of the store is trusted, by the time at which its request was sent. Pure.
+/// Until when an answer of the store is trusted, by the time at which its request was sent.
+///
+/// Pure.
 ///
 /// An answer is trusted while `now < until`, so an answer with `until == requested` never is.
 struct TrustPolicy: Sendable {
@@ -16,6 +18,7 @@ struct TrustPolicy: Sendable {
     /// - Parameters:
     ///   - kind: What the name stands for; nil: there is no such name.
     ///   - requested: When the request was sent.
+    /// - Returns: The first moment at which it is not trusted.
     func trustEnd(of kind: EntryKind?, requested: Int64) -> Int64 {
         guard let interval else { return .max }
         let trusted = kind == .directory ? max(interval, NamespaceLimits.directoryTrustMinimum) : interval
@@ -27,6 +30,7 @@ struct TrustPolicy: Sendable {
     ///   - kind: What the name stands for; nil: the listing does not have it.
     ///   - begun: When its first page was requested.
     ///   - renewed: When its last page was requested or a reader last went on in it, whichever is later.
+    /// - Returns: The first moment at which it is not trusted.
     func trustEnd(of kind: EntryKind?, begun: Int64, renewed: Int64) -> Int64 {
         guard let interval else { return .max }
         let last = begun.addingSaturated(max(interval, NamespaceLimits.listingTrustMaximum))
@@ -52,7 +56,9 @@ struct TrustPolicy: Sendable {
 }
 
 extension Int64 {
-    /// The sum, or the largest value if it does not fit. `other` is not negative.
+    /// The sum, or the largest value if it does not fit.
+    ///
+    /// `other` is not negative.
     func addingSaturated(_ other: Int64) -> Int64 {
         let (sum, overflow) = addingReportingOverflow(other)
         return overflow ? .max : sum

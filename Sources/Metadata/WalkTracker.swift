@@ -1,4 +1,6 @@
-/// Notices that somebody looks up one name after the other in a directory, so that listing it is cheaper. Pure.
+/// Notices that somebody looks up one name after the other in a directory, so that listing it is cheaper.
+///
+/// Pure.
 struct WalkTracker: Sendable {
     /// When lookups make a walk.
     struct Rule {
