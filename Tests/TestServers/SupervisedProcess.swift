@@ -50,7 +50,10 @@ public final class SupervisedProcess: Sendable {
             try Self.write(Self.filled(text, directory), to: "\(directory)/\(name)")
         }
         var ends: [Int32] = [0, 0]
-        guard pipe2(&ends, O_CLOEXEC) == 0 else { throw TestServerError.system("pipe2: errno \(errno)") }
+        // A socket pair instead of a pipe, since it is closed in other children from the start.
+        guard socketpair(AF_UNIX, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0, &ends) == 0 else {
+            throw TestServerError.system("socketpair: errno \(errno)")
+        }
         pipe = ends[1]
         var actions = posix_spawn_file_actions_t()
         posix_spawn_file_actions_init(&actions)
