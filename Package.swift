@@ -30,7 +30,8 @@ let package = Package(
         .systemLibrary(name: "CFuse3", pkgConfig: "fuse3", providers: [.apt(["libfuse3-dev"])]),
         .target(name: "CFuse3Shim", dependencies: ["CFuse3"], cSettings: c),
         .systemLibrary(name: "CCurl", pkgConfig: "libcurl", providers: [.apt(["libcurl4-openssl-dev"])]),
-        .target(name: "CCurlShim", dependencies: ["CCurl"], cSettings: c),
+        .target(
+            name: "CCurlShim", dependencies: ["CCurl"], cSettings: c, linkerSettings: [.linkedLibrary("ssl"), .linkedLibrary("crypto")]),
         .systemLibrary(name: "CCrypto", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
         .target(name: "CLinux", cSettings: c),
 
@@ -71,9 +72,15 @@ let package = Package(
         .testTarget(name: "MetadataTests", dependencies: ["Metadata"], swiftSettings: swift),
         .testTarget(name: "FileSystemTests", dependencies: ["FileSystem", "Metadata", "Pages"], swiftSettings: swift),
         .testTarget(name: "PageCacheTests", dependencies: ["PageCache", "Pages", "CLinux"], swiftSettings: swift),
-        .testTarget(name: "HTTPTransportTests", dependencies: ["HTTPTransport"], swiftSettings: swift),
         .testTarget(
-            name: "ObjectStoreTests", dependencies: ["ObjectStore", "HTTPTransport", "Metadata", "Pages"],
+            name: "HTTPTransportTests", dependencies: ["HTTPTransport", "TestServers"], swiftSettings: swift),
+        // Real servers for tests: SeaweedFS as S3, and processes that end with the test.
+        .target(
+            name: "TestServers", dependencies: ["HTTPTransport", "ObjectStore"], path: "Tests/TestServers",
+            swiftSettings: swift),
+        .testTarget(
+            name: "ObjectStoreTests",
+            dependencies: ["ObjectStore", "HTTPTransport", "Metadata", "Pages", "TestServers", "CCurl", "CCurlShim"],
             swiftSettings: swift),
         .testTarget(name: "FuseMountTests", dependencies: ["FuseMount", "FileSystem"], swiftSettings: swift),
         .testTarget(name: "AlluxioFuseTests", dependencies: ["AlluxioFuse", "Telemetry"], swiftSettings: swift),

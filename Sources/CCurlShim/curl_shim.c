@@ -1,1 +1,115 @@
 #include "curl_shim.h"
+
+#include <openssl/ssl.h>
+#include <openssl/x509.h>
+#include <time.h>
+
+CURLcode alluxio_curl_global_init(void) { return curl_global_init(CURL_GLOBAL_DEFAULT); }
+
+CURLcode alluxio_curl_set_long(CURL *easy, CURLoption option, long value) {
+    return curl_easy_setopt(easy, option, value);
+}
+
+CURLcode alluxio_curl_set_offset(CURL *easy, CURLoption option, int64_t value) {
+    return curl_easy_setopt(easy, option, (curl_off_t)value);
+}
+
+CURLcode alluxio_curl_set_text(CURL *easy, CURLoption option, const char *value) {
+    return curl_easy_setopt(easy, option, value);
+}
+
+CURLcode alluxio_curl_set_pointer(CURL *easy, CURLoption option, const void *value) {
+    return curl_easy_setopt(easy, option, value);
+}
+
+CURLcode alluxio_curl_set_list(CURL *easy, CURLoption option, struct curl_slist *value) {
+    return curl_easy_setopt(easy, option, value);
+}
+
+static int64_t now_ns(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+}
+
+// libcurl calls this at every read and at least once a second.
+static int on_progress(void *context, curl_off_t down_total, curl_off_t down, curl_off_t up_total, curl_off_t up) {
+    alluxio_curl_watch *watch = context;
+    (void)down_total;
+    (void)up_total;
+    if (down + up != watch->moved_bytes) {
+        watch->moved_bytes = down + up;
+        watch->moved_at_ns = 0;
+        return 0;
+    }
+    // Nothing moved since the last call. The clock is read only then, so a busy transfer never pays for it;
+    // a connection that is still being made has its own deadline and -1 here.
+    if (watch->moved_at_ns < 0) return 0;
+    int64_t now = now_ns();
+    if (watch->moved_at_ns == 0) watch->moved_at_ns = now;
+    if (now - watch->moved_at_ns < watch->stall_limit_ns) return 0;
+    watch->stalled = 1;
+    return 1;
+}
+
+static int on_connected(void *context, char *remote, char *local, int remote_port, int local_port) {
+    alluxio_curl_watch *watch = context;
+    (void)remote;
+    (void)local;
+    (void)remote_port;
+    (void)local_port;
+    watch->moved_at_ns = 0;
+    return CURL_PREREQFUNC_OK;
+}
+
+CURLcode alluxio_curl_set_receivers(CURL *easy, alluxio_curl_receive on_header, alluxio_curl_receive on_body,
+                                    void *context, alluxio_curl_watch *watch) {
+    CURLcode code = curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_header);
+    if (code == CURLE_OK) code = curl_easy_setopt(easy, CURLOPT_HEADERDATA, context);
+    if (code == CURLE_OK) code = curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
+    if (code == CURLE_OK) code = curl_easy_setopt(easy, CURLOPT_WRITEDATA, context);
+    if (code == CURLE_OK) code = curl_easy_setopt(easy, CURLOPT_XFERINFOFUNCTION, on_progress);
+    if (code == CURLE_OK) code = curl_easy_setopt(easy, CURLOPT_XFERINFODATA, watch);
+    if (code == CURLE_OK) code = curl_easy_setopt(easy, CURLOPT_NOPROGRESS, 0L);
+    if (code == CURLE_OK) code = curl_easy_setopt(easy, CURLOPT_PREREQFUNCTION, on_connected);
+    if (code == CURLE_OK) code = curl_easy_setopt(easy, CURLOPT_PREREQDATA, watch);
+    return code;
+}
+
+long alluxio_curl_get_long(CURL *easy, CURLINFO info) {
+    long value = 0;
+    return curl_easy_getinfo(easy, info, &value) == CURLE_OK ? value : 0;
+}
+
+int64_t alluxio_curl_get_offset(CURL *easy, CURLINFO info) {
+    curl_off_t value = 0;
+    return curl_easy_getinfo(easy, info, &value) == CURLE_OK ? value : 0;
+}
+
+// libcurl parses the system's bundle again for every handle: about 20 ms and 2 MB each. One shared store costs that once.
+void *alluxio_curl_load_trust(const char *file) {
+    X509_STORE *store = X509_STORE_new();
+    if (store == NULL) return NULL;
+    int loaded = file != NULL ? X509_STORE_load_file(store, file) : X509_STORE_set_default_paths(store);
+    if (loaded != 1) {
+        X509_STORE_free(store);
+        return NULL;
+    }
+    return store;
+}
+
+static CURLcode on_tls_context(CURL *easy, void *context, void *store) {
+    (void)easy;
+    SSL_CTX_set1_cert_store(context, store);
+    return CURLE_OK;
+}
+
+CURLcode alluxio_curl_share_trust(CURL *easy, void *store) {
+    CURLcode code = curl_easy_setopt(easy, CURLOPT_CAINFO, NULL);
+    if (code == CURLE_OK) code = curl_easy_setopt(easy, CURLOPT_CAPATH, NULL);
+    if (code == CURLE_OK) code = curl_easy_setopt(easy, CURLOPT_SSL_CTX_DATA, store);
+    if (code == CURLE_OK) code = curl_easy_setopt(easy, CURLOPT_SSL_CTX_FUNCTION, on_tls_context);
+    return code;
+}
+
+void alluxio_curl_free_trust(void *store) { X509_STORE_free(store); }

@@ -1,4 +1,50 @@
-// libcurl's variadic calls as plain functions.
+// libcurl's variadic calls as plain functions, and the callbacks that must not cost more than C.
 #ifndef ALLUXIO_CURL_SHIM_H
 #define ALLUXIO_CURL_SHIM_H
+
+#include <curl/curl.h>
+#include <stdint.h>
+
+/// What the progress callback of one handle watches: when a byte last moved, and whether the wait became too long.
+typedef struct alluxio_curl_watch {
+    /// Longest time without a byte, in nanoseconds.
+    int64_t stall_limit_ns;
+    /// When a byte last moved, on the monotonic clock, in nanoseconds; 0 before the connection stands.
+    int64_t moved_at_ns;
+    /// Bytes moved so far, up and down.
+    curl_off_t moved_bytes;
+    /// Set when the limit was passed.
+    int stalled;
+} alluxio_curl_watch;
+
+/// Takes one header line or one piece of the body; returns the bytes used, anything else stops the transfer.
+typedef size_t (*alluxio_curl_receive)(char *bytes, size_t size, size_t count, void *context);
+
+/// Initialises libcurl; the first call must come before a second thread exists or be serialised by the caller.
+CURLcode alluxio_curl_global_init(void);
+
+CURLcode alluxio_curl_set_long(CURL *easy, CURLoption option, long value);
+CURLcode alluxio_curl_set_offset(CURL *easy, CURLoption option, int64_t value);
+CURLcode alluxio_curl_set_text(CURL *easy, CURLoption option, const char *value);
+CURLcode alluxio_curl_set_pointer(CURL *easy, CURLoption option, const void *value);
+CURLcode alluxio_curl_set_list(CURL *easy, CURLoption option, struct curl_slist *value);
+
+/// Sets header and body callbacks, which get `context`, and the stall watch.
+CURLcode alluxio_curl_set_receivers(CURL *easy, alluxio_curl_receive on_header, alluxio_curl_receive on_body,
+                                    void *context, alluxio_curl_watch *watch);
+
+long alluxio_curl_get_long(CURL *easy, CURLINFO info);
+int64_t alluxio_curl_get_offset(CURL *easy, CURLINFO info);
+
+/// Loads certificate authorities once, to be shared by every handle that `alluxio_curl_share_trust` is called on.
+/// Returns an opaque store, or NULL if the file cannot be read or holds no certificate. NULL loads the
+/// system's bundle. Never freed: there is one for each transport.
+void *alluxio_curl_load_trust(const char *file);
+
+/// Lets a handle trust exactly the authorities of `store`.
+CURLcode alluxio_curl_share_trust(CURL *easy, void *store);
+
+/// Lets go of a store from `alluxio_curl_load_trust`.
+void alluxio_curl_free_trust(void *store);
+
 #endif
