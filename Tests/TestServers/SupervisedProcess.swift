@@ -50,7 +50,8 @@ public final class SupervisedProcess: Sendable {
             try Self.write(Self.filled(text, directory), to: "\(directory)/\(name)")
         }
         var ends: [Int32] = [0, 0]
-        guard pipe2(&ends, O_CLOEXEC) == 0 else { throw TestServerError.system("pipe2: errno \(errno)") }
+        guard Glibc.pipe(&ends) == 0 else { throw TestServerError.system("pipe: errno \(errno)") }
+        for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
         pipe = ends[1]
         var actions = posix_spawn_file_actions_t()
         posix_spawn_file_actions_init(&actions)

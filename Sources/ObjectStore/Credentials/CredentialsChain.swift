@@ -109,13 +109,14 @@ public final class CredentialsChain: CredentialsSource {
 
     /// The options that suit metadata services: they are a hop away, or not there at all.
     /// - Parameter options: The options of the store's transport.
-    /// - Returns: The same with 1 s to connect and 5 s in all.
+    /// - Returns: The same with 1 s to connect, 5 s in all, and no proxy.
     public static func metadataTransportOptions(from options: HTTPTransportOptions) -> HTTPTransportOptions {
         var options = options
         options.connectTimeout = .seconds(1)
         options.stallTimeout = .seconds(2)
         options.totalTimeout = .seconds(5)
         options.idleConnectionsMaximum = 1
+        options.usesProxies = false
         return options
     }
 
