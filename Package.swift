@@ -80,7 +80,7 @@ let package = Package(
             swiftSettings: swift),
         .testTarget(
             name: "ObjectStoreTests",
-            dependencies: ["ObjectStore", "HTTPTransport", "Metadata", "Pages", "TestServers", "CCurl", "CCurlShim"],
+            dependencies: ["ObjectStore", "HTTPTransport", "Metadata", "Pages", "TestServers", "CCurl", "CCurlShim", logging],
             swiftSettings: swift),
         .testTarget(name: "FuseMountTests", dependencies: ["FuseMount", "FileSystem"], swiftSettings: swift),
         .testTarget(name: "AlluxioFuseTests", dependencies: ["AlluxioFuse", "Telemetry"], swiftSettings: swift),

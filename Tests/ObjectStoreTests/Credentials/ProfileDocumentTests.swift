@@ -112,9 +112,9 @@ import Testing
 
     @Test func aLargeFileOfOneKindOfLineIsReadInReasonableTime() {
         for line in [" a\n", "[a]\n", "x=1\n", "\n", "[\n", "x=\n"] {
-            let text = "[a]\nb=c\n" + String(repeating: line, count: (1 << 20) / line.utf8.count)
+            let text = "[a]\nb=c\n" + String(repeating: line, count: (1 << 18) / line.utf8.count)
             let clock = ContinuousClock()
-            #expect(clock.measure { _ = document(text) } < .seconds(20), "\(line.debugDescription)")
+            #expect(clock.measure { _ = document(text) } < .seconds(10), "\(line.debugDescription)")
         }
     }
 }
