@@ -30,12 +30,7 @@ public final class LocalStore: MetadataSource, SpanSource {
             root = try LocalRoot(path: path, allowsOpenat2: allowsOpenat2)
             _ = try root.open(.root, flags: O_RDONLY | O_DIRECTORY)
         } catch {
-            switch error.code {
-            case ENOENT: throw .missing(path)
-            case ENOTDIR: throw .notDirectory(path)
-            case EACCES, EPERM: throw .denied(path)
-            default: throw .failed(path: path, reason: String(cString: strerror(error.code)))
-            }
+            throw LocalStoreError(code: error.code, path: path)
         }
         prefix = Array(uri.utf8)
     }
@@ -167,11 +162,11 @@ public final class LocalStore: MetadataSource, SpanSource {
         do throws(LocalRoot.Failure) {
             return try body()
         } catch {
-            throw storeError(error.code, "cannot \(action) \(uri(of: path))")
+            throw Self.storeError(error.code, "cannot \(action) \(uri(of: path))")
         }
     }
 
-    private func storeError(_ code: Int32, _ what: String) -> StoreError {
+    static func storeError(_ code: Int32, _ what: String) -> StoreError {
         let text = "\(what): \(String(cString: strerror(code)))"
         return switch code {
         // A link where a directory or file should be: the name stands for something else by now. ENXIO: a socket.

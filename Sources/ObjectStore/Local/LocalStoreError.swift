@@ -1,3 +1,5 @@
+internal import Glibc
+
 /// Why a local directory cannot be used as a store; the text names directory and remedy.
 public enum LocalStoreError: Error, Hashable, Sendable, CustomStringConvertible {
     /// The path is not absolute.
@@ -10,6 +12,15 @@ public enum LocalStoreError: Error, Hashable, Sendable, CustomStringConvertible 
     case denied(String)
     /// It cannot be opened for another reason.
     case failed(path: String, reason: String)
+
+    init(code: Int32, path: String) {
+        switch code {
+        case ENOENT: self = .missing(path)
+        case ENOTDIR: self = .notDirectory(path)
+        case EACCES, EPERM: self = .denied(path)
+        default: self = .failed(path: path, reason: String(cString: strerror(code)))
+        }
+    }
 
     /// One line for the user.
     public var description: String {

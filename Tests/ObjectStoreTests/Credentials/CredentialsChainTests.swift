@@ -250,19 +250,6 @@ private final class TestClock: Sendable {
     }
 }
 
-/// Runs a body on several threads of its own at once and waits for all.
-private func concurrently(_ count: Int, _ body: @escaping @Sendable (Int) -> Void) {
-    let group = DispatchGroup()
-    for index in 0..<count {
-        group.enter()
-        Thread.detachNewThread {
-            body(index)
-            group.leave()
-        }
-    }
-    group.wait()
-}
-
 extension Logger {
     /// A logger that prints nothing.
     static var quiet: Logger { Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() }) }

@@ -5,7 +5,7 @@ final class ScratchDirectory: Sendable {
     let path: String
 
     init() throws {
-        path = "\(NSTemporaryDirectory())/alluxio-fuse-test-\(UUID().uuidString)"
+        path = FileManager.default.temporaryDirectory.path + "/alluxio-fuse-test-\(UUID().uuidString)"
         try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
     }
 
