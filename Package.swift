@@ -80,7 +80,7 @@ let package = Package(
             swiftSettings: swift),
         .testTarget(
             name: "ObjectStoreTests",
-            dependencies: ["ObjectStore", "HTTPTransport", "Metadata", "Pages", "TestServers", "CCurl", "CCurlShim"],
+            dependencies: ["ObjectStore", "HTTPTransport", "Metadata", "Pages", "TestServers", "CCurl", "CCurlShim", logging],
             swiftSettings: swift),
         .target(name: "CMountTestSupport", path: "Tests/CMountTestSupport", cSettings: c),
         .testTarget(

@@ -52,6 +52,7 @@ final class CurlHandle: @unchecked Sendable {
         set(CURLOPT_SSL_VERIFYHOST, options.verifiesPeer ? 2 : 0)
         alluxio_curl_set_text(easy, CURLOPT_PROTOCOLS_STR, "http,https")
         alluxio_curl_set_text(easy, CURLOPT_USERAGENT, options.userAgent)
+        if !options.usesProxies { alluxio_curl_set_text(easy, CURLOPT_NOPROXY, "*") }
         alluxio_curl_set_pointer(easy, CURLOPT_ERRORBUFFER, errorText)
         if let trust { alluxio_curl_share_trust(easy, trust.store) }
     }

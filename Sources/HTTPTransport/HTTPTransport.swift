@@ -17,6 +17,8 @@ public struct HTTPTransportOptions: Sendable {
     public var certificateAuthorityFile: String?
     /// Whether server certificates are checked.
     public var verifiesPeer = true
+    /// Whether the proxy variables of the environment are honoured; not for services of the machine itself.
+    public var usesProxies = true
     /// The `User-Agent` that is sent.
     public var userAgent = "alluxio-fuse"
 
@@ -47,8 +49,9 @@ public final class HTTPTransport: Sendable {
 
     /// Sends a request and streams the response.
     ///
-    /// Redirects are not followed. Proxy environment variables are honoured. When a connection that had been idle
-    /// turns out to be closed before a byte of the response came, the request is sent once more on a new one.
+    /// Redirects are not followed. Proxy environment variables are honoured by default. When a connection that had
+    /// been idle turns out to be closed before a byte of the response came, the request is sent once more on a new
+    /// one.
     /// - Parameters:
     ///   - request: What to send.
     ///   - onHead: Called once, when the final head has come. Returns whether `onBody` is to get the body; if

@@ -1,15 +1,12 @@
-// Process and attribute calls that Swift's Glibc module lacks. Each returns a value >= 0, or -errno.
+// Starting a command with nothing of this process but two pipes. Each function returns a value >= 0, or -errno.
 #ifndef ALLUXIO_LINUX_PROCESS_H
 #define ALLUXIO_LINUX_PROCESS_H
-#include <stddef.h>
 
-// Reads an extended attribute of a path, following links. With size 0, returns the size it needs.
-long alluxio_getxattr(const char *path, const char *name, void *value, size_t size);
+// Makes a pipe; both ends are closed on exec, the reading end (ends[0]) does not block.
+int alluxio_pipe(int ends[2]);
 
-// Names the calling thread; at most 15 bytes count.
-int alluxio_name_thread(const char *name);
-
-// Closes every descriptor from `first` on.
-int alluxio_close_from(int first);
+// Runs `/bin/sh -c command` in a process group of its own, with default signals, standard input from /dev/null, and
+// no descriptors but the two given, which become 1 and 2. Returns its process id.
+int alluxio_spawn_shell(const char *command, char *const environment[], int output, int complaints);
 
 #endif

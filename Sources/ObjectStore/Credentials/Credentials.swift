@@ -44,7 +44,9 @@ public protocol CredentialsSource: Sendable {
     func invalidate(_ used: Credentials)
 }
 
-/// Why there are no credentials. The text is one line, names the place and the remedy, and holds no secret.
+/// Why there are no credentials.
+///
+/// The text is one line, names the place and the remedy, and holds no secret.
 public enum CredentialsError: Error, Hashable, Sendable {
     /// No place that was asked has any; the text lists them.
     case notFound(String)
