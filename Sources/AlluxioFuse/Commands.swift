@@ -1,5 +1,6 @@
 import ArgumentParser
 import CLinux
+import FuseMount
 import Glibc
 import Synchronization
 import Telemetry
@@ -127,11 +128,11 @@ struct ListCommand: ParsableCommand {
     )
 
     func run() throws {
-        let mounts = KernelMounts.all().filter(\.isOurs)
+        let mounts = MountTable.ours()
         if mounts.isEmpty { print("no mounts") }
         for mount in mounts {
             let process = DaemonSearch.process(serving: mount).map { "\($0)" } ?? "-"
-            print("\(mount.source) on \(mount.target) type \(mount.type) pid \(process)")
+            print("\(mount.source) on \(mount.path) type \(mount.type) pid \(process)")
         }
     }
 }
@@ -151,7 +152,7 @@ struct StatCommand: ParsableCommand {
 
     func run() throws {
         let path = try MountPoint.absolute(mountpoint)
-        guard let mount = KernelMounts.find(path), mount.isOurs else {
+        guard MountTable.ours().contains(where: { $0.path == path }) else {
             throw Failure("'\(path)' is no mount of alluxio-fuse; 'alluxio-fuse' lists the mounts")
         }
         let text = try StatisticsReader.read(path, within: .seconds(10))

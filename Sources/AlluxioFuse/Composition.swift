@@ -1,12 +1,161 @@
+import FileSystem
+import FuseMount
+import Glibc
+import Logging
+import Metadata
+import PageCache
+import Pages
 import Telemetry
 
-/// The chain of parts, put together.
+/// The chain of parts, put together: this file reads like the picture in `docs/architecture.md`.
 final class Composition: Sendable {
+    private let store: StoreLink
+    private let pages: PageCache
+    private let namespace: NamespaceCache
+    private let pool: WaitingPool
+    private let fileSystem: FileSystem
+    private let session: FuseSession
+    private let mountPoint: String
+
+    /// Makes every part and asks the store whether it can be read; mounts nothing.
+    ///
+    /// What needs no answer of the store is made while the store is asked.
+    /// - Parameters:
+    ///   - plan: What to mount where.
+    ///   - registry: What `user.alluxio.stats` shows.
+    /// - Throws: A ``Failure`` of the store, else of the cache.
     init(plan: MountPlan, registry: PrometheusRegistry) throws(Failure) {
-        throw Failure("composition is not written")
+        let store = try StoreLink(plan: plan)
+        let check = try ConcurrentResult("store-check", store.check)
+        let cache = Self.cache(plan.settings, next: store.source)
+        try check.value()
+        pages = try cache.get()
+        self.store = store
+        namespace = NamespaceCache(source: store.source, options: Self.namespaceOptions(plan.settings))
+        pool = WaitingPool(
+            threadsMaximum: plan.settings.number(.poolThreads) ?? 128,
+            aheadMaximum: plan.settings.number(.aheadThreads) ?? 32,
+            queueMaximum: plan.settings.number(.poolQueue) ?? 65_536)
+        var options = Self.fileSystemOptions(plan.settings, cacheBytes: pages.usage.bytesMaximum)
+        options.statisticsText = { Array(registry.text(limitBytes: Self.attributeBytesMaximum).utf8) }
+        fileSystem = FileSystem(namespace: namespace, pages: pages, pool: pool, options: options)
+        session = FuseSession(
+            operations: fileSystem, pool: pool, options: plan.sessionOptions, logger: Logger(label: "fuse"))
+        mountPoint = plan.mountPoint
     }
-    func mount() throws(Failure) {}
-    func serve() {}
-    func unmount(byForce: Bool) {}
-    func housekeep() {}
+
+    /// The kernel's limit for the value of an extended attribute.
+    private static let attributeBytesMaximum = 1 << 16
+
+    /// Mounts; the kernel has agreed when it returns.
+    /// - Throws: A ``Failure`` that says what the kernel or fusermount3 refuses.
+    func mount() throws(Failure) {
+        do {
+            try session.mount()
+        } catch {
+            throw Failure("\(error)")
+        }
+    }
+
+    /// Serves until the mount is gone, then lets go of everything.
+    /// - Throws: A ``Failure`` if the connection broke.
+    func serve() throws(Failure) {
+        let ending = session.run()
+        pool.stop(within: Self.stopDeadline)
+        pages.close()
+        if case .failed(let reason) = ending {
+            throw Failure("the connection to the kernel broke: \(systemText(reason)); mount '\(mountPoint)' again")
+        }
+    }
+
+    /// How long the end of the mount waits for operations under way.
+    private static let stopDeadline = Duration.seconds(2)
+
+    /// Ends the mount; ``serve()`` then returns.
+    func unmount() {
+        session.requestExit()
+    }
+
+    /// Ends the mount whatever still runs.
+    func detach() {
+        try? session.unmount(lazily: true)
+    }
+
+    /// Gives back what is no longer needed; to be called once a second.
+    func housekeep() {
+        pages.housekeep()
+        fileSystem.housekeep()
+        namespace.sweep()
+        store.housekeep()
+    }
+
+    private static func cache(_ settings: Settings, next: any SpanSource) -> Result<PageCache, Failure> {
+        let storage: PageCacheOptions.Storage
+        if let directory = settings.cacheDirectory {
+            storage = .directory(path: directory, bytesMaximum: Int64(settings.number(.cacheSize) ?? 512 << 20))
+        } else {
+            storage = .memory(bytesMaximum: Int64(settings.number(.memoryCacheSize) ?? 128 << 20))
+        }
+        var options = PageCacheOptions(storage: storage)
+        if let total = settings.duration(.totalTimeout) { options.flightWaitMaximum = total + .seconds(5) }
+        do {
+            return .success(try PageCache(options: options, next: next, logger: Logger(label: "cache")))
+        } catch {
+            return .failure(Failure("\(error)"))
+        }
+    }
+
+    private static func namespaceOptions(_ settings: Settings) -> NamespaceOptions {
+        var options = NamespaceOptions()
+        options.syncInterval = settings.syncInterval
+        options.lookupsMaximum = max(1024, settings.number(.metadataCacheSize) ?? 20_000)
+        if let bytes = settings.number(.listingCacheSize) { options.listingBytesMaximum = bytes }
+        return options
+    }
+
+    private static func fileSystemOptions(_ settings: Settings, cacheBytes: Int64) -> FileSystemOptions {
+        var options = FileSystemOptions()
+        options.uid = settings.number(.owner).map { UInt32($0) } ?? geteuid()
+        options.gid = settings.number(.group).map { UInt32($0) } ?? getegid()
+        let mask = settings.number(.mask)
+        if let mask = settings.number(.fileMask) ?? mask { options.fileMode = 0o666 & ~UInt32(mask) }
+        if let mask = settings.number(.directoryMask) ?? mask { options.directoryMode = 0o777 & ~UInt32(mask) }
+        options.attributeTimeout = settings.duration(.attributeTimeout)
+        options.entryTimeout = settings.duration(.entryTimeout)
+        if settings.isSet(.negativeTimeout) { options.negativeTimeout = settings.duration(.negativeTimeout) }
+        options.syncInterval = settings.syncInterval
+        // What is read ahead and evicted before it is read would be fetched twice.
+        let budget = Int(clamping: cacheBytes / 2)
+        options.readAheadBudget = min(options.readAheadBudget, budget)
+        options.readAheadMaximum = min(settings.number(.readAheadMaximum) ?? 64 << 20, budget)
+        if let count = settings.number(.openFilesMaximum) { options.openFilesMaximum = count }
+        options.specialCommands = settings.flag(.specialCommands) ?? false
+        return options
+    }
+}
+
+extension MountPlan {
+    /// Words of mount(8) that libfuse itself understands; the others are what the kernel does anyway.
+    private static let libraryWords: Set<String> = [
+        "noatime", "nodiratime", "norelatime", "nostrictatime", "sync", "async", "dirsync",
+    ]
+
+    /// What the session is told.
+    var sessionOptions: FuseMount.MountOptions {
+        let source = settings.text(.sourceName) ?? address.description
+        var options = FuseMount.MountOptions(mountpoint: mountPoint, fsname: source)
+        options.allowsOthers = settings.flag(.allowOther) ?? false
+        options.checksPermissions = settings.flag(.defaultPermissions) ?? true
+        options.acceptsNonEmpty = settings.flag(.nonEmpty) ?? false
+        options.allowsSetUserID = settings.passedOn.contains("suid")
+        options.allowsDevices = settings.passedOn.contains("dev")
+        options.allowsExecution = !settings.passedOn.contains("noexec")
+        if let count = settings.number(.maximumBackground) { options.maxBackground = count }
+        if let count = settings.number(.maximumThreads) { options.maxThreads = count }
+        if settings.isSet(.maximumIdleThreads) { options.maxIdleThreads = settings.number(.maximumIdleThreads) }
+        if let bytes = settings.number(.maximumRead) { options.maxReadBytes = bytes }
+        options.libraryOptions = settings.passedOn.filter(Self.libraryWords.contains)
+        if settings.flag(.allowRoot) == true { options.libraryOptions.append("allow_root") }
+        return options
+    }
 }

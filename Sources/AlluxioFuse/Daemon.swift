@@ -52,7 +52,7 @@ struct Daemon {
         let server = try metricsServer(registry)
         try composition.mount()
         try Signals.wait(
-            stop: { count in composition.unmount(byForce: count > 1) },
+            stop: { count in count > 1 ? Self.abandon(composition) : composition.unmount() },
             report: { report(registry, logger) }
         )
         try Housekeeping.start { composition.housekeep() }
@@ -65,9 +65,15 @@ struct Daemon {
             ]
         )
         announce(sink, composition)
-        composition.serve()
-        server?.stop()
+        defer { server?.stop() }
+        try composition.serve()
         logger.info("mount has ended", metadata: ["mountPoint": "\(plan.mountPoint)"])
+    }
+
+    /// Asked twice to end: does not wait for anything.
+    private static func abandon(_ composition: Composition) {
+        composition.detach()
+        _exit(1)
     }
 
     private func logSink() throws(Failure) -> LogSink {
@@ -103,7 +109,7 @@ struct Daemon {
         guard case .background(let report) = place else { return }
         guard report.send(.ready) else {
             // Whoever asked for the mount was interrupted, so nobody knows of it.
-            composition.unmount(byForce: true)
+            composition.unmount()
             return
         }
         let null = open("/dev/null", O_RDWR | O_CLOEXEC)

@@ -1,10 +1,13 @@
+import FuseMount
 import Glibc
 
 /// Finds the process that serves a mount, without files of its own and without asking the mount.
 enum DaemonSearch {
     /// The process that has the mount's FUSE connection open; nil if there is none or it cannot be seen.
-    static func process(serving mount: KernelMount) -> pid_t? {
-        processes().first { holdsConnection($0, mount.minor) } ?? processes().first { isNamed($0, mount) }
+    static func process(serving mount: MountEntry) -> pid_t? {
+        // For FUSE, the minor device number is the number of the connection.
+        guard let minor = mount.device.split(separator: ":").last.flatMap({ Int($0) }) else { return nil }
+        return processes().first { holdsConnection($0, minor) } ?? processes().first { isNamed($0, mount) }
     }
 
     private static func processes() -> [pid_t] {
@@ -23,12 +26,12 @@ enum DaemonSearch {
     }
 
     /// Elsewhere the command line must do: the program, and the mount point as its last argument.
-    private static func isNamed(_ process: pid_t, _ mount: KernelMount) -> Bool {
+    private static func isNamed(_ process: pid_t, _ mount: MountEntry) -> Bool {
         guard let bytes = FileBytes.read("/proc/\(process)/cmdline") else { return false }
         let words = bytes.split(separator: 0).map { String(decoding: $0, as: UTF8.self) }
         guard let program = words.first?.split(separator: "/").last, words.count > 2 else { return false }
         return program == "alluxio-fuse" && words[1] == BackgroundStart.subcommand
-            && words.last == mount.target
+            && words.last == mount.path
     }
 
     private static func names(in directory: String) -> [String] {
@@ -43,4 +46,9 @@ enum DaemonSearch {
         }
         return names
     }
+}
+
+extension MountEntry {
+    /// The mount point as text.
+    var path: String { String(decoding: mountpoint, as: UTF8.self) }
 }

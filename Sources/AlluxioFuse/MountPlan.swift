@@ -8,6 +8,8 @@ struct MountPlan: Sendable {
     let settings: Settings
     /// The lists as they were given, for the daemon.
     let options: [String]
+    /// The variables of the process.
+    let environment: [String: String]
 
     /// Reads and checks a request.
     /// - Parameters:
@@ -23,6 +25,7 @@ struct MountPlan: Sendable {
         self.settings = try Settings(options: parsed, environment: environment, file: file)
         self.mountPoint = try MountPoint.absolute(target)
         self.options = options
+        self.environment = environment
     }
 
     /// Mounts, and returns when the mount is ready (in the background) or over (in the foreground).

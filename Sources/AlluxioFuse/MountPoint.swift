@@ -1,3 +1,4 @@
+import FuseMount
 import Glibc
 
 /// Checks and prepares the directory to mount on.
@@ -38,27 +39,29 @@ enum MountPoint {
     /// - Returns: What was cleaned, if anything.
     /// - Throws: A ``Failure`` that names the mount point and the remedy.
     static func prepare(_ path: String, allowsContents: Bool) throws(Failure) -> [Notice] {
-        var notices: [Notice] = []
-        for _ in 0..<staleLayersMaximum {
-            if let mount = KernelMounts.find(path), mount.isOurs, DaemonSearch.process(serving: mount) != nil
-            {
+        for round in 0...staleLayersMaximum {
+            switch MountTable.state(of: path) {
+            case .alive(let mount):
                 throw Failure(
-                    "'\(path)' is mounted already, with \(mount.source); unmount it first: alluxio-fuse umount '\(path)'"
-                )
+                    "'\(path)' is mounted already, with \(mount.source); "
+                        + "unmount it first: alluxio-fuse umount '\(path)'")
+            case .hung(let mount):
+                throw Failure(
+                    "'\(path)' is mounted already, with \(mount.source), and does not answer; "
+                        + "end it first: alluxio-fuse umount -f '\(path)'")
+            case .none, .dead, .other: break
             }
             var status = stat()
             if stat(path, &status) == 0 {
                 try check(path, status, allowsContents: allowsContents)
-                return notices
+                let facts = ["mountPoint": path, "count": "\(round)"]
+                return round == 0 ? [] : [Notice(message: "dead mounts were cleaned away", facts: facts)]
             }
             let reason = errno
             guard reason == ENOTCONN || reason == ECONNABORTED else { throw explain(path, reason) }
             try Unmount.detach(path)
-            notices.append(Notice(message: "a dead mount was cleaned away", facts: ["mountPoint": path]))
         }
-        throw Failure(
-            "mount point '\(path)' has more than \(staleLayersMaximum) dead mounts; unmount them with: umount -l"
-        )
+        throw Failure("mount point '\(path)' has over \(staleLayersMaximum) dead mounts; unmount them: umount -l")
     }
 
     /// How many dead mounts over each other are cleaned.
@@ -67,11 +70,6 @@ enum MountPoint {
     private static func check(_ path: String, _ status: stat, allowsContents: Bool) throws(Failure) {
         guard status.st_mode & S_IFMT == S_IFDIR else {
             throw Failure("mount point '\(path)' is not a directory; name a directory")
-        }
-        if let mount = KernelMounts.find(path), mount.isOurs {
-            throw Failure(
-                "'\(path)' is mounted already, with \(mount.source); unmount it first: alluxio-fuse umount '\(path)'"
-            )
         }
         guard !allowsContents else { return }
         guard let stream = opendir(path) else { throw explain(path, errno) }

@@ -1,43 +1,63 @@
 import CLinux
 import Glibc
 
-/// A thread that runs one closure.
+/// A thread that somebody waits for.
+struct JoinableThread: Sendable {
+    fileprivate let thread: pthread_t
+
+    /// Waits until the thread has ended. To be called once.
+    func join() {
+        pthread_join(thread, nil)
+    }
+}
+
+/// Threads that run one closure.
 enum NamedThread {
-    /// Starts a detached thread.
+    /// Starts a thread that nobody waits for.
     /// - Parameters:
     ///   - name: At most 15 bytes; what `top -H` shows.
     ///   - body: Runs once on the new thread.
+    /// - Throws: A ``Failure`` if there is no thread to be had.
     static func start(_ name: String, _ body: @escaping @Sendable () -> Void) throws(Failure) {
+        pthread_detach(try startJoinable(name, body).thread)
+    }
+
+    /// Starts a thread that is to be joined.
+    /// - Parameters:
+    ///   - name: At most 15 bytes; what `top -H` shows.
+    ///   - body: Runs once on the new thread.
+    /// - Returns: The thread; ``JoinableThread/join()`` must be called.
+    /// - Throws: A ``Failure`` if there is no thread to be had.
+    static func startJoinable(
+        _ name: String, _ body: @escaping @Sendable () -> Void
+    ) throws(Failure) -> JoinableThread {
         var attributes = pthread_attr_t()
         pthread_attr_init(&attributes)
-        pthread_attr_setdetachstate(&attributes, Int32(PTHREAD_CREATE_DETACHED))
-        pthread_attr_setstacksize(&attributes, 512 << 10)
+        pthread_attr_setstacksize(&attributes, stackBytes)
         defer { pthread_attr_destroy(&attributes) }
-        let box = Box(name: name, body: body)
         var thread = pthread_t()
         // Safety: the retain is balanced by takeRetainedValue in the thread, or below if there is no thread.
-        let opaque = Unmanaged.passRetained(box).toOpaque()
+        let opaque = Unmanaged.passRetained(Box(name: name, body: body)).toOpaque()
         let failed = pthread_create(
-            &thread,
-            &attributes,
+            &thread, &attributes,
             { argument in
                 guard let argument else { return nil }
                 // Safety: balances the retain above; the thread starts once.
                 let box = Unmanaged<Box>.fromOpaque(argument).takeRetainedValue()
-                alluxio_name_thread(box.name)
+                _ = alluxio_name_thread(box.name)
                 box.body()
                 return nil
-            },
-            opaque
-        )
-        if failed != 0 {
+            }, opaque)
+        guard failed == 0 else {
             // Safety: no thread took the retain.
             Unmanaged<Box>.fromOpaque(opaque).release()
-            throw Failure(
-                "cannot start a thread: \(systemText(failed)); raise the limit of processes (ulimit -u)"
-            )
+            throw Failure("cannot start a thread: \(systemText(failed)); raise the limit of processes (ulimit -u)")
         }
+        return JoinableThread(thread: thread)
     }
+
+    /// Enough for a TLS handshake; only touched pages cost memory.
+    private static let stackBytes = 1 << 20
 
     private final class Box: Sendable {
         let name: String

@@ -63,7 +63,7 @@ extension PropertyKind {
             "a time from \(Self.show(range.lowerBound)) to \(Self.show(range.upperBound)), such as 500ms, 10s or 5min"
                 + (allowsForever ? ", or -1 for ever" : "")
         case .path: "one absolute path"
-        case .address: "http://host[:port] or https://host[:port], or host[:port]"
+        case .address: "http://host[:port], https://host[:port] or host[:port]"
         case .word(let words): "one of " + words.joined(separator: ", ")
         case .text, .secret: "text"
         }
@@ -88,9 +88,12 @@ extension PropertyKind {
             guard ["http", "https"].contains(text[..<scheme.lowerBound].lowercased()) else { return false }
             rest = text[scheme.upperBound...]
         }
-        if rest.hasSuffix("/") { rest = rest.dropLast() }
-        guard !rest.isEmpty, rest.first != ":" else { return false }
-        return rest.utf8.allSatisfy { byte in
+        let host = rest.prefix { $0 != "/" }
+        guard !host.isEmpty, host.first != ":" else { return false }
+        let path = rest[host.endIndex...].utf8
+        guard path.allSatisfy({ $0 > 0x20 && $0 < 0x7F && $0 != UInt8(ascii: "?") && $0 != UInt8(ascii: "#") })
+        else { return false }
+        return host.utf8.allSatisfy { byte in
             switch byte {
             case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
                 UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "."), UInt8(ascii: "-"),

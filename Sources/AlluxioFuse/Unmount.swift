@@ -1,3 +1,4 @@
+import FuseMount
 import Glibc
 
 /// Ends mounts.
@@ -20,13 +21,11 @@ enum Unmount {
     ///   - patience: How long to wait for open files before the mount is detached.
     /// - Throws: A ``Failure`` that names the mount point.
     static func run(_ path: String, kills: Bool, patience: Duration) throws(Failure) -> Outcome {
-        guard let mount = KernelMounts.find(path) else {
+        guard let mount = MountTable.current().last(where: { $0.path == path }) else {
             throw Failure("nothing is mounted at '\(path)'; 'alluxio-fuse' lists the mounts")
         }
-        guard mount.isOurs else {
-            throw Failure(
-                "'\(path)' is a mount of type \(mount.type), not of alluxio-fuse; use: umount '\(path)'"
-            )
+        guard mount.type == MountTable.type else {
+            throw Failure("'\(path)' is a mount of type \(mount.type), not of alluxio-fuse; use: umount '\(path)'")
         }
         let daemon = DaemonSearch.process(serving: mount)
         if kills {
@@ -35,14 +34,14 @@ enum Unmount {
             return .unmounted
         }
         let end = ContinuousClock.now + patience
-        var reason = politely(path)
-        while reason == EBUSY && ContinuousClock.now < end {
+        var isBusy = try !politely(path)
+        while isBusy && ContinuousClock.now < end {
             usleep(50_000)
-            reason = politely(path)
+            isBusy = try !politely(path)
         }
-        if reason != 0 {
+        if isBusy {
             try detach(path)
-            return reason == EBUSY ? .detached : .unmounted
+            return .detached
         }
         try awaitEnd(of: daemon)
         return .unmounted
@@ -50,31 +49,23 @@ enum Unmount {
 
     /// Takes a mount away at once, whoever uses it.
     static func detach(_ path: String) throws(Failure) {
-        if umount2(path, Int32(MNT_DETACH) | noFollow) == 0 { return }
-        let reason = errno
-        if reason == EPERM,
-            ChildProcess.run(["fusermount3", "-u", "-z", "--", path], within: .seconds(10)) == 0
-        {
-            return
+        do {
+            try MountTable.unmount(path, lazily: true)
+        } catch {
+            throw Failure("\(error)")
         }
-        throw Failure("cannot unmount '\(path)': \(systemText(reason)); \(remedy(reason))")
     }
 
-    // UMOUNT_NOFOLLOW, which Swift does not import.
-    private static let noFollow: Int32 = 8
-
-    private static func remedy(_ reason: Int32) -> String {
-        reason == EPERM ? "do it as the user who mounted, or as root" : "try: umount -l"
-    }
-
-    /// An unmount that fails if the mount is in use.
-    /// - Returns: 0, or the error number.
-    private static func politely(_ path: String) -> Int32 {
-        if umount2(path, noFollow) == 0 { return 0 }
-        let reason = errno
-        guard reason == EPERM else { return reason }
-        let status = ChildProcess.run(["fusermount3", "-u", "-q", "--", path], within: .seconds(10))
-        return status == 0 ? 0 : (status == nil ? EPERM : EBUSY)
+    /// An unmount that does nothing if the mount is in use.
+    /// - Returns: Whether the mount is gone.
+    private static func politely(_ path: String) throws(Failure) -> Bool {
+        do {
+            try MountTable.unmount(path, lazily: false)
+            return true
+        } catch {
+            guard case .busy = error else { throw Failure("\(error)") }
+            return false
+        }
     }
 
     /// Waits for a daemon that has nothing left to serve.

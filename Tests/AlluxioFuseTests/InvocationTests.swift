@@ -75,20 +75,6 @@ import Testing
         }
     }
 
-    @Test func theKernelsMountTableIsRead() {
-        let text = """
-            30 1 0:27 / /mnt/a\\040b rw,nosuid shared:1 master:2 - fuse.alluxio-fuse s3://b\\134x rw,user_id=0
-            31 1 8:1 / /boot rw - ext4 /dev/sda1 rw
-            nonsense
-            """
-        #expect(
-            KernelMounts.parse(text) == [
-                KernelMount(target: "/mnt/a b", type: "fuse.alluxio-fuse", source: "s3://b\\x", minor: 27),
-                KernelMount(target: "/boot", type: "ext4", source: "/dev/sda1", minor: 1),
-            ]
-        )
-    }
-
     @Test func reportsGoThroughTheirLine() {
         for report in [ReadyReport.ready, .failed(.usage("a 'b' c")), .failed(Failure("x"))] {
             #expect(ReadyReport(line: String(report.line.dropLast())) == report)

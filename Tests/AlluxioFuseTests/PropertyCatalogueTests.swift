@@ -91,12 +91,12 @@ private func document(_ name: String) throws -> String {
         #expect(throws: IllFormedValue.self) { try Property.connectTimeout.kind.parse("-1") }
     }
 
-    @Test(arguments: ["http://a:1", "https://a.b/", "minio:9000", "http://[::1]:9000"])
+    @Test(arguments: ["http://a:1", "https://a.b/", "minio:9000", "http://a/b", "http://[::1]:9000"])
     func addressesAreTaken(text: String) throws {
         #expect(try PropertyKind.address.parse(text) == .text(text))
     }
 
-    @Test(arguments: ["", "http://", "ftp://a", "a b", "http://a/b", "http://u@h", ":80"])
+    @Test(arguments: ["", "http://", "ftp://a", "a b", "http://a/b c", "http://u@h", "http://a/?b", ":80"])
     func whatIsNoAddressIsRefused(text: String) {
         #expect(throws: IllFormedValue.self) { try PropertyKind.address.parse(text) }
     }
