@@ -45,7 +45,7 @@ let package = Package(
         .target(
             name: "FileSystem", dependencies: ["Pages", "Metadata", logging, metrics], swiftSettings: swift),
         .target(
-            name: "PageCache", dependencies: ["Pages", "CLinux", logging, metrics], swiftSettings: swift),
+            name: "PageCache", dependencies: ["Pages", "CLinux", "CCrypto", logging, metrics], swiftSettings: swift),
         .target(
             name: "ObjectStore",
             dependencies: ["Pages", "Metadata", "HTTPTransport", "CCrypto", "CLinux", logging, metrics],

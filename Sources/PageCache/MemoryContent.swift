@@ -1,0 +1,233 @@
+import Pages
+import Synchronization
+
+/// The blocks of one version in memory.
+final class MemoryContent: StoredContent {
+    let key: VersionKey
+    let size: Int64
+    private let store: MemoryStore
+    private let state = Mutex(State())
+
+    /// 32 KiB of the version.
+    struct Block {
+        /// Where its bytes lie.
+        let slot: UInt32
+        /// Readers and admissions that need it to stay.
+        var pins: UInt32
+        /// A bit for each granule that is there.
+        var present: UInt8 = 0
+        /// A bit for each granule that was read to its end.
+        var seen: UInt8 = 0
+    }
+
+    private struct State {
+        var blocks: [Int: Block] = [:]
+    }
+
+    init(key: VersionKey, size: Int64, store: MemoryStore) {
+        self.key = key
+        self.size = size
+        self.store = store
+    }
+
+    private static let blockBytes = Int64(MemoryArena.blockBytes)
+    private static let blockGranules = MemoryArena.blockGranules
+
+    func prepare(_ granules: Range<Int>) {}
+
+    var presentBytes: Int64 {
+        let granules = state.withLock { $0.blocks.values.reduce(0) { $0 + $1.present.nonzeroBitCount } }
+        return min(Int64(granules) * Int64(Granule.bytes), size)
+    }
+
+    var isForgettable: Bool { isEmpty }
+
+    func handlesClosed() {}
+
+    /// Whether it holds no block.
+    var isEmpty: Bool { state.withLock { $0.blocks.isEmpty } }
+
+    /// The bits of a block's granules that lie in a range of granules.
+    private static func mask(_ block: Int, _ granules: Range<Int>) -> UInt8 {
+        let part = granules.clamped(to: block * blockGranules..<(block + 1) * blockGranules)
+        guard !part.isEmpty else { return 0 }
+        return UInt8(truncatingIfNeeded: (1 << part.count - 1) << (part.lowerBound - block * blockGranules))
+    }
+
+    func missing(in granules: Range<Int>) -> [Range<Int>] {
+        var runs: [Range<Int>] = []
+        state.withLock { state in
+            var granule = granules.lowerBound
+            while granule < granules.upperBound {
+                let block = granule / Self.blockGranules
+                let end = min((block + 1) * Self.blockGranules, granules.upperBound)
+                let wanted = Self.mask(block, granule..<end)
+                let present = state.blocks[block]?.present ?? 0
+                if wanted & ~present != 0 {
+                    for one in granule..<end where present & Self.mask(block, one..<one + 1) == 0 {
+                        runs.appendGranule(one)
+                    }
+                }
+                granule = end
+            }
+        }
+        return runs
+    }
+
+    func pin(_ span: Span) -> PinnedBytes? {
+        let blocks = Int(span.offset / Self.blockBytes)...Int((span.end - 1) / Self.blockBytes)
+        let granules = Granule.range(of: span)
+        // A granule counts as read when its last byte was: then a stream of odd-sized reads reads each once.
+        let ended = span.end == size ? granules : granules.lowerBound..<Int(span.end / Int64(Granule.bytes))
+        let found = state.withLock { state -> [UInt32]? in
+            var slots: [UInt32] = []
+            slots.reserveCapacity(blocks.count)
+            for block in blocks {
+                let wanted = Self.mask(block, granules)
+                guard let index = state.blocks.index(forKey: block),
+                    state.blocks.values[index].present & wanted == wanted
+                else {
+                    for undone in blocks.prefix(slots.count) { state.blocks[undone]?.pins -= 1 }
+                    return nil
+                }
+                state.blocks.values[index].pins += 1
+                note(Self.mask(block, ended), readIn: &state.blocks.values[index])
+                slots.append(state.blocks.values[index].slot)
+            }
+            return slots
+        }
+        guard let found else { return nil }
+        store.touch()
+        return PinnedBytes(
+            pieces: pieces(of: span, in: found), pin: MemoryPin(content: self, blocks: blocks))
+    }
+
+    /// Keeps the book that decides which blocks go first.
+    private func note(_ read: UInt8, readIn block: inout Block) {
+        let warmth: UInt8
+        if block.seen & read != 0 {
+            warmth = MemoryArena.Warmth.hot
+        } else {
+            block.seen |= read
+            warmth = block.seen == block.present ? MemoryArena.Warmth.spent : MemoryArena.Warmth.warm
+        }
+        store.arena.setWarmth(warmth, of: block.slot)
+    }
+
+    /// The bytes of a span in its blocks; neighbours in memory become one piece.
+    private func pieces(of span: Span, in slots: [UInt32]) -> [PinnedBytes.Piece] {
+        var pieces: [PinnedBytes.Piece] = []
+        var position = span.offset
+        var index = 0
+        while position < span.end {
+            let inside = Int(position % Self.blockBytes)
+            var count = MemoryArena.blockBytes - inside
+            let first = store.arena.bytes(of: slots[index])
+            while index + 1 < slots.count, slots[index + 1] == slots[index] + 1 {
+                count += MemoryArena.blockBytes
+                index += 1
+            }
+            index += 1
+            count = min(count, Int(span.end - position))
+            let start = first.baseAddress.map { UnsafeRawPointer($0 + inside) }
+            pieces.append(.memory(UnsafeRawBufferPointer(start: start, count: count)))
+            position += Int64(count)
+        }
+        return pieces
+    }
+
+    fileprivate func unpin(_ blocks: ClosedRange<Int>) {
+        state.withLock { state in
+            for block in blocks { state.blocks[block]?.pins -= 1 }
+        }
+    }
+
+    /// Gives up a block to eviction.
+    /// - Returns: The bytes that were in it, or `nil` if it is needed or is not in that slot any more.
+    func surrender(_ block: Int, in slot: UInt32) -> Int? {
+        state.withLock { state in
+            guard let held = state.blocks[block], held.slot == slot, held.pins == 0 else { return nil }
+            state.blocks[block] = nil
+            return held.present.nonzeroBitCount * Granule.bytes
+        }
+    }
+
+    func admit(_ granules: Range<Int>) -> (any Admission)? {
+        MemoryAdmission(granules, of: self)
+    }
+
+    // MARK: - For admissions
+
+    /// Pins a block for writing, allotting it if it is not there.
+    /// - Returns: Its bytes, or `nil` if no block is to be had.
+    func hold(_ block: Int) -> UnsafeMutableRawBufferPointer? {
+        let existing = state.withLock { state -> UInt32? in
+            state.blocks[block]?.pins += 1
+            return state.blocks[block]?.slot
+        }
+        if let existing { return store.arena.bytes(of: existing) }
+        guard let slot = store.allot(to: self, block: block) else { return nil }
+        // Another admission into the same block may have been faster.
+        let kept = state.withLock { state -> UInt32 in
+            if let other = state.blocks[block] {
+                state.blocks[block]?.pins += 1
+                return other.slot
+            }
+            state.blocks[block] = Block(slot: slot, pins: 1)
+            return slot
+        }
+        if kept != slot { store.giveBack([slot]) }
+        return store.arena.bytes(of: kept)
+    }
+
+    /// Makes granules readable and lets go of blocks.
+    /// - Parameters:
+    ///   - granules: Written to their end.
+    ///   - blocks: Held by the caller so far.
+    func publish(_ granules: Range<Int>, releasing blocks: Range<Int>) {
+        let empty = state.withLock { state -> [UInt32] in
+            var empty: [UInt32] = []
+            if !granules.isEmpty {
+                let last = (granules.upperBound - 1) / Self.blockGranules
+                for block in granules.lowerBound / Self.blockGranules...last {
+                    state.blocks[block]?.present |= Self.mask(block, granules)
+                    guard let held = state.blocks[block], held.seen != held.present else { continue }
+                    store.arena.setWarmth(MemoryArena.Warmth.fresh, of: held.slot)
+                }
+            }
+            for block in blocks {
+                guard let held = state.blocks[block] else { continue }
+                state.blocks[block]?.pins -= 1
+                guard held.pins == 1, held.present == 0 else { continue }
+                state.blocks[block] = nil
+                empty.append(held.slot)
+            }
+            return empty
+        }
+        store.giveBack(empty)
+    }
+}
+
+/// Keeps blocks in memory until a reply is out.
+private final class MemoryPin: Pin {
+    private let content: MemoryContent
+    private let blocks: ClosedRange<Int>
+
+    init(content: MemoryContent, blocks: ClosedRange<Int>) {
+        self.content = content
+        self.blocks = blocks
+    }
+
+    deinit { content.unpin(blocks) }
+}
+
+extension [Range<Int>] {
+    /// Appends one granule to ascending runs.
+    mutating func appendGranule(_ granule: Int) {
+        if let last, last.upperBound == granule {
+            self[count - 1] = last.lowerBound..<granule + 1
+        } else {
+            append(granule..<granule + 1)
+        }
+    }
+}
