@@ -24,7 +24,7 @@ struct ContainerProvider: CredentialsProvider {
         do throws(TransportError) {
             response = try client.send(HTTPRequest(url: url, headers: headers))
         } catch {
-            throw .failed("\(source): \(error.text)")
+            throw .failed("\(source): \(error.reason)")
         }
         guard response.head.status == 200 else {
             let text = CredentialsJSON.errorText(response.body).map { ": \($0)" } ?? ""

@@ -51,7 +51,7 @@ struct InstanceMetadataProvider: CredentialsProvider {
         do throws(TransportError) {
             response = try client.send(request)
         } catch {
-            return .failure(Absence(why: "\(base): \(error.text)"))
+            return .failure(Absence(why: "\(base): \(error.reason)"))
         }
         switch response.head.status {
         case 200:
@@ -73,7 +73,7 @@ struct InstanceMetadataProvider: CredentialsProvider {
         do throws(TransportError) {
             response = try client.send(request)
         } catch {
-            throw .failed("\(source): \(error.text)")
+            throw .failed("\(source): \(error.reason)")
         }
         switch response.head.status {
         case 200: return response.body

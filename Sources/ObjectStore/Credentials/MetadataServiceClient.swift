@@ -37,7 +37,7 @@ struct MetadataServiceClient: Sendable {
 
 extension TransportError {
     /// What went wrong, in a few words, for the error of a provider.
-    var text: String {
+    var reason: String {
         switch self {
         case .cannotConnect(let why): "cannot connect: \(why)"
         case .untrusted(let why): "its certificate is not trusted: \(why)"

@@ -32,13 +32,13 @@ struct WebIdentityProvider: CredentialsProvider {
             method: "POST",
             url: endpoint,
             headers: [(name: "Content-Type", value: "application/x-www-form-urlencoded; charset=utf-8")],
-            body: Array(form.utf8)
+            body: form
         )
         let response: HTTPResponse
         do throws(TransportError) {
             response = try client.send(request)
         } catch {
-            throw .failed("STS at \(endpoint): \(error.text)")
+            throw .failed("STS at \(endpoint): \(error.reason)")
         }
         return .found(try Self.credentials(response, role: role.arn, endpoint: endpoint))
     }
@@ -85,7 +85,7 @@ struct WebIdentityProvider: CredentialsProvider {
         }
         let region = region ?? value("AWS_REGION") ?? value("AWS_DEFAULT_REGION") ?? profile?.region
         guard let region else { return "https://sts.amazonaws.com/" }
-        guard region.utf8.allSatisfy({ $0 == UInt8(ascii: "-") || Self.isAlphanumeric($0) }) else {
+        guard region.utf8.allSatisfy(Self.isRegionByte) else {
             throw .failed("'\(oneLine(region))' is no region; it names the STS to ask")
         }
         let domain = region.hasPrefix("cn-") ? "amazonaws.com.cn" : "amazonaws.com"
@@ -101,46 +101,31 @@ struct WebIdentityProvider: CredentialsProvider {
         role: String,
         endpoint: String
     ) throws(CredentialsError) -> Credentials {
-        let text = String(decoding: response.body, as: UTF8.self)
+        let answer = STSAnswer(response.body)
         guard response.head.status == 200 else {
-            let code = element("Code", of: text) ?? "\(response.head.status)"
-            let message = element("Message", of: text).map { ": \(oneLine($0))" } ?? ""
+            let code = answer["Code"] ?? "\(response.head.status)"
+            let message = answer["Message"].map { ": \(oneLine($0))" } ?? ""
             throw .failed("STS at \(endpoint) refused the role \(oneLine(role)): \(oneLine(code))\(message)")
         }
-        guard let id = element("AccessKeyId", of: text), let secret = element("SecretAccessKey", of: text),
-            let token = element("SessionToken", of: text),
-            let expires = element("Expiration", of: text).flatMap(Timestamp.seconds),
-            !id.isEmpty, !secret.isEmpty, !token.isEmpty
+        guard let id = answer["AccessKeyId"], let secret = answer["SecretAccessKey"],
+            let token = answer["SessionToken"], let expires = answer["Expiration"].flatMap(Timestamp.seconds)
         else { throw .failed("STS at \(endpoint) answered without complete credentials") }
         return Credentials(accessKeyID: id, secretAccessKey: secret, sessionToken: token, expires: expires)
     }
 
-    /// The text of the first element of a name.
-    private static func element(_ name: String, of document: String) -> String? {
-        guard let open = document.firstRange(of: "<\(name)>") else { return nil }
-        let rest = document[open.upperBound...]
-        return rest.firstRange(of: "</\(name)>").map { String(rest[..<$0.lowerBound]) }
-    }
-
-    private static func form(_ fields: [(String, String)]) -> String {
-        fields.map { "\($0)=\(encoded($1))" }.joined(separator: "&")
-    }
-
-    private static func encoded(_ text: String) -> String {
-        let digits = Array("0123456789ABCDEF")
-        return text.utf8.reduce(into: "") { result, byte in
-            if isAlphanumeric(byte) || "-._~".utf8.contains(byte) {
-                result.unicodeScalars.append(Unicode.Scalar(byte))
-            } else {
-                result += "%\(digits[Int(byte >> 4)])\(digits[Int(byte & 15)])"
-            }
+    private static func form(_ fields: [(String, String)]) -> [UInt8] {
+        var form: [UInt8] = []
+        for (name, value) in fields {
+            if !form.isEmpty { form.append(UInt8(ascii: "&")) }
+            form += Array("\(name)=".utf8)
+            PercentCoding.append(value.utf8, keepsSlash: false, to: &form)
         }
+        return form
     }
 
-    private static func isAlphanumeric(_ byte: UInt8) -> Bool {
+    private static func isRegionByte(_ byte: UInt8) -> Bool {
         switch byte {
-        case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
-            UInt8(ascii: "0")...UInt8(ascii: "9"):
+        case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"):
             true
         default: false
         }
