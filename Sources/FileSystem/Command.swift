@@ -1,0 +1,33 @@
+import Pages
+
+/// What a pseudo name asks for: `ls -l MOUNT/.alluxiocli.metadatacache.size` and the like.
+enum Command: Equatable {
+    /// Forget the directory in which the name was asked for.
+    case drop
+    /// Forget everything.
+    case dropAll
+    /// Show how many names are known, as the file's size.
+    case size
+
+    /// Understands a name.
+    /// - Parameters:
+    ///   - name: One component.
+    ///   - inRoot: Whether it was asked for in the root, where all commands are possible.
+    /// - Returns: nil if the name is no command there.
+    init?(name: UnsafeRawBufferPointer, inRoot: Bool) {
+        let prefix: StaticString = ".alluxiocli."
+        guard
+            name.starts(
+                with: UnsafeRawBufferPointer(start: prefix.utf8Start, count: prefix.utf8CodeUnitCount)
+            )
+        else {
+            return nil
+        }
+        switch String(decoding: name.dropFirst(prefix.utf8CodeUnitCount), as: UTF8.self) {
+        case "metadatacache.drop": self = .drop
+        case "metadatacache.dropAll" where inRoot: self = .dropAll
+        case "metadatacache.size" where inRoot: self = .size
+        default: return nil
+        }
+    }
+}

@@ -1,0 +1,156 @@
+import CoreMetrics
+import Pages
+import Synchronization
+
+/// What all open versions share.
+struct ReadAhead: Sendable {
+    /// The most bytes that one stream has ahead.
+    let windowMaximum: Int
+    /// What all streams may have ahead together.
+    let budget: ReadAheadBudget
+    /// Runs the fetches.
+    let pool: WaitingPool
+    /// Counts them.
+    let metrics: FileSystemMetrics
+    /// Seconds since the mount started, as housekeeping counts them.
+    let second = SharedCounter()
+}
+
+/// A number that several threads look at.
+final class SharedCounter: Sendable {
+    private let value = Atomic<UInt32>(0)
+
+    /// The number now.
+    var now: UInt32 { value.load(ordering: .relaxed) }
+
+    /// Adds one.
+    /// - Returns: The new number.
+    func advance() -> UInt32 { value.add(1, ordering: .relaxed).newValue }
+}
+
+/// One version of one file while it has open handles: its pages and its planner, shared by all of them.
+///
+/// Any thread may call it. The planner's lock is held for a decision, never for a fetch.
+final class OpenVersion: Sendable {
+    /// Which version.
+    let node: Node
+    /// How many handles are open; changed by ``Handles`` under its lock.
+    let opens = Atomic(0)
+
+    private let file: any PageFile
+    private let readAhead: ReadAhead
+    private let planner: Mutex<Planner>
+    private let wasRead = Atomic(false)
+
+    init(node: Node, file: any PageFile, readAhead: ReadAhead) {
+        self.node = node
+        self.file = file
+        self.readAhead = readAhead
+        planner = Mutex(Planner(size: node.size, windowMaximum: readAhead.windowMaximum))
+    }
+
+    /// Length in bytes.
+    var size: Int64 { node.size }
+
+    /// Notes that a read was answered.
+    /// - Returns: Whether it is the first one.
+    func noteRead() -> Bool {
+        // The load first: a shared cache line that nobody writes stays with every core.
+        !wasRead.load(ordering: .relaxed) && !wasRead.exchange(true, ordering: .relaxed)
+    }
+
+    /// The bytes of a span if they are at hand; then the planner takes note of the read.
+    /// - Parameter span: Not empty, inside the version.
+    func resident(_ span: Span) -> PinnedBytes? {
+        guard let bytes = file.resident(span) else { return nil }
+        _ = plan(span, isResident: true)
+        readAhead.metrics.residentBytes.increment(by: span.count)
+        return bytes
+    }
+
+    /// The bytes of a span, fetched on this thread where they are missing.
+    /// - Parameter span: Not empty, inside the version.
+    func fetch(_ span: Span) throws(StoreError) -> PinnedBytes {
+        let ask = plan(span, isResident: false)
+        let bytes = try file.read(span, asking: ask)
+        readAhead.metrics.waitedBytes.increment(by: span.count)
+        return bytes
+    }
+
+    /// Gives back what is held for a file that nobody has open any more.
+    func close() {
+        planner.withLock { planner in
+            settle(&planner) { planner in
+                let idle = planner.releaseIdle(before: .max)
+                return (released: idle.released, unused: idle.unused)
+            }
+        }
+    }
+
+    /// Gives back the budget of streams that have not been read since a second.
+    func releaseIdle(before second: UInt32) {
+        planner.withLock { planner in
+            settle(&planner) { planner in planner.releaseIdle(before: second) }
+        }
+    }
+
+    /// Tells the planner of a read and starts what it wants ahead.
+    /// - Returns: What the read itself should ask for.
+    private func plan(_ span: Span, isResident: Bool) -> Span {
+        let budget = readAhead.budget
+        let plan = planner.withLock { planner -> Planner.Plan in
+            let streamsBefore = planner.chargedStreams
+            let plan = planner.observed(
+                span,
+                isResident: isResident,
+                share: budget.share(isNew: streamsBefore == 0),
+                second: readAhead.second.now,
+                reserve: budget.take
+            )
+            if plan.released > 0 { budget.give(plan.released) }
+            if plan.released > 0 || !plan.ahead.isEmpty {
+                budget.adjustStreams(by: planner.chargedStreams - streamsBefore)
+            }
+            return plan
+        }
+        if plan.unused > 0 { readAhead.metrics.unusedAheadBytes.increment(by: plan.unused) }
+        for piece in plan.ahead { start(piece) }
+        return plan.ask
+    }
+
+    private func start(_ piece: Span) {
+        guard !file.isCovered(piece) else {
+            release(piece) { $0.wasCovered($1) }
+            return
+        }
+        let isAccepted = readAhead.pool.submit(.ahead) { self.load(piece) }
+        if !isAccepted { release(piece) { $0.retract($1) } }
+    }
+
+    /// Runs on a pool thread.
+    private func load(_ piece: Span) {
+        guard opens.load(ordering: .relaxed) > 0, planner.withLock({ $0.isWanted(piece) }) else { return }
+        readAhead.metrics.issuedAheadBytes.increment(by: piece.count)
+        do {
+            try file.load(piece)
+        } catch {
+            // Whoever reads these bytes asks again and sees its own error.
+            release(piece) { $0.retract($1) }
+        }
+    }
+
+    private func release(_ piece: Span, _ change: (inout Planner, Span) -> Int) {
+        planner.withLock { planner in
+            settle(&planner) { planner in (released: change(&planner, piece), unused: 0) }
+        }
+    }
+
+    /// Changes the planner and gives the budget what that set free.
+    private func settle(_ planner: inout Planner, _ change: (inout Planner) -> (released: Int, unused: Int)) {
+        let streamsBefore = planner.chargedStreams
+        let (released, unused) = change(&planner)
+        if released > 0 { readAhead.budget.give(released) }
+        if unused > 0 { readAhead.metrics.unusedAheadBytes.increment(by: unused) }
+        readAhead.budget.adjustStreams(by: planner.chargedStreams - streamsBefore)
+    }
+}
