@@ -18,6 +18,8 @@
 // Replies with up to this many pieces need no allocation.
 #define PIECES_ON_STACK 16
 #define NAME_MAX_BYTES 255
+// Wakes the thread that sleeps in the loop; nobody else uses it.
+#define WAKE_SIGNAL (SIGRTMIN + 6)
 
 static afuse_log_receiver log_receiver;
 
@@ -61,26 +63,28 @@ int afuse_session_init(struct fuse_session *session, int timeout_ms) {
     return 0;
 }
 
+static void ignore_wake(int signal) { (void)signal; }
+
 int afuse_session_loop(struct fuse_session *session, unsigned max_threads, int max_idle) {
     struct fuse_loop_config *config = fuse_loop_cfg_create();
     if (!config) return -ENOMEM;
     fuse_loop_cfg_set_clone_fd(config, 0);
     fuse_loop_cfg_set_max_threads(config, max_threads);
     if (max_idle >= 0) fuse_loop_cfg_set_idle_threads(config, (unsigned)max_idle);
+    // libfuse's main thread sleeps in sem_wait, which only a signal with a handler and without SA_RESTART ends.
+    struct sigaction action = {.sa_handler = ignore_wake};
+    sigset_t wake, before;
+    sigemptyset(&wake);
+    sigaddset(&wake, WAKE_SIGNAL);
+    sigaction(WAKE_SIGNAL, &action, NULL);
+    pthread_sigmask(SIG_UNBLOCK, &wake, &before);
     int result = fuse_session_loop_mt(session, config);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
     fuse_loop_cfg_destroy(config);
     return result;
 }
 
-static void ignore_wake(int signal) { (void)signal; }
-
-int afuse_wake_loop(pthread_t thread) {
-    // libfuse's main thread sleeps in sem_wait, which only a signal with a handler and without SA_RESTART ends.
-    int signal = SIGRTMIN + 6;
-    struct sigaction action = {.sa_handler = ignore_wake};
-    if (sigaction(signal, &action, NULL) != 0) return -errno;
-    return -pthread_kill(thread, signal);
-}
+int afuse_wake_loop(pthread_t thread) { return -pthread_kill(thread, WAKE_SIGNAL); }
 
 void afuse_name_thread(pthread_t thread, const char *name) { pthread_setname_np(thread, name); }
 

@@ -78,13 +78,15 @@ enum Callbacks {
             let handle = info?.pointee.fh ?? 0
             serve(
                 request,
-                .readDirectory(handle, cookie: UInt64(bitPattern: Int64(cookie)), room: room, plus: false))
+                .readDirectory(handle, cookie: UInt64(bitPattern: Int64(cookie)), room: room, plus: false)
+            )
         }
         table.readdirplus = { request, _, room, cookie, info in
             let handle = info?.pointee.fh ?? 0
             serve(
                 request,
-                .readDirectory(handle, cookie: UInt64(bitPattern: Int64(cookie)), room: room, plus: true))
+                .readDirectory(handle, cookie: UInt64(bitPattern: Int64(cookie)), room: room, plus: true)
+            )
         }
         table.releasedir = { request, _, info in
             guard let request else { return }

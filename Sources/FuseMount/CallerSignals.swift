@@ -23,22 +23,6 @@ struct CallerSignals: Equatable {
         return CallerSignals(status: text)
     }
 
-    /// Picks the masks out of a status text.
-    /// - Returns: nil if one of them is missing.
-    init?(status: [UInt8]) {
-        var found = 0
-        for line in status.split(separator: UInt8(ascii: "\n")) {
-            guard let colon = line.firstIndex(of: UInt8(ascii: ":")) else { continue }
-            let digits = line[(colon + 1)...].drop { $0 == UInt8(ascii: "\t") || $0 == UInt8(ascii: " ") }
-            guard let path = Self.fields[String(decoding: line[..<colon], as: UTF8.self)],
-                let mask = UInt64(String(decoding: digits, as: UTF8.self), radix: 16)
-            else { continue }
-            self[keyPath: path] = mask
-            found += 1
-        }
-        guard found == Self.fields.count else { return nil }
-    }
-
     /// Whether the thread is about to die: a signal is pending that will end it.
     ///
     /// The kernel turns a fatal signal into SIGKILL for every thread at once, except one that dumps core.
@@ -48,7 +32,7 @@ struct CallerSignals: Equatable {
         return waiting & ~blocked & ~ignored & ~caught & Self.fatalByDefault != 0
     }
 
-    private static var fields: [String: WritableKeyPath<CallerSignals, UInt64>] {
+    fileprivate static var fields: [String: WritableKeyPath<CallerSignals, UInt64>] {
         [
             "SigPnd": \.pending, "ShdPnd": \.processPending, "SigBlk": \.blocked, "SigIgn": \.ignored,
             "SigCgt": \.caught,
@@ -64,4 +48,23 @@ struct CallerSignals: Equatable {
     }()
 
     private static let statusBytesMaximum = 8192
+}
+
+extension CallerSignals {
+    /// Picks the masks out of a status text.
+    /// - Returns: nil if one of them is missing.
+    init?(status: [UInt8]) {
+        self.init()
+        var found = 0
+        for line in status.split(separator: UInt8(ascii: "\n")) {
+            guard let colon = line.firstIndex(of: UInt8(ascii: ":")) else { continue }
+            let digits = line[(colon + 1)...].drop { $0 == UInt8(ascii: "\t") || $0 == UInt8(ascii: " ") }
+            guard let path = Self.fields[String(decoding: line[..<colon], as: UTF8.self)],
+                let mask = UInt64(String(decoding: digits, as: UTF8.self), radix: 16)
+            else { continue }
+            self[keyPath: path] = mask
+            found += 1
+        }
+        guard found == Self.fields.count else { return nil }
+    }
 }

@@ -23,10 +23,15 @@ final class DirectoryBuffer {
 
     /// Takes what the directory has at hand, and itself as the answer.
     func fill(
-        from operations: any Operations, _ handle: HandleID, cookie: UInt64, _ patience: Patience
+        from operations: any Operations,
+        _ handle: HandleID,
+        cookie: UInt64,
+        _ patience: Patience
     ) throws(FileSystemError) -> DirectoryBuffer {
         do throws(FileSystemError) {
-            try operations.readDirectory(handle, from: cookie, patience, withAttributes: plus) { entry, node in
+            try operations.readDirectory(handle, from: cookie, patience, withAttributes: plus) {
+                entry,
+                node in
                 append(entry, node)
             }
         } catch {
@@ -52,7 +57,11 @@ final class DirectoryBuffer {
         }
         let room = storage.count - count
         let length = afuse_add_entry(
-            storage.baseAddress?.advanced(by: count).assumingMemoryBound(to: CChar.self), room, &record, plus)
+            storage.baseAddress?.advanced(by: count).assumingMemoryBound(to: CChar.self),
+            room,
+            &record,
+            plus
+        )
         guard length <= room else {
             isTooSmall = true
             return false

@@ -24,7 +24,10 @@ final class Dispatcher: Sendable {
     private let handOver: HandOver
 
     init(
-        operations: any Operations, options: MountOptions, logger: Logger, handOver: @escaping HandOver
+        operations: any Operations,
+        options: MountOptions,
+        logger: Logger,
+        handOver: @escaping HandOver
     ) {
         self.operations = operations
         self.options = options
@@ -95,7 +98,10 @@ final class Dispatcher: Sendable {
     }
 
     private func conclude(
-        _ kind: OperationKind, _ answer: Answer, _ sent: Request.Sent, start: MonotonicInstant
+        _ kind: OperationKind,
+        _ answer: Answer,
+        _ sent: Request.Sent,
+        start: MonotonicInstant
     ) {
         if sent.wasShort {
             return failed(kind, .inputOutput("a cached file is shorter than its record says"), start: start)

@@ -56,7 +56,10 @@ public final class FuseSession: Sendable {
     ///   - options: How to mount.
     ///   - logger: Where failures are told.
     public convenience init(
-        operations: any Operations, pool: WaitingPool, options: MountOptions, logger: Logger
+        operations: any Operations,
+        pool: WaitingPool,
+        options: MountOptions,
+        logger: Logger
     ) {
         self.init(operations: operations, options: options, logger: logger) { pool.submit(.demand, $0) }
     }
@@ -68,7 +71,10 @@ public final class FuseSession: Sendable {
     ///   - logger: Where failures are told.
     ///   - handOver: Takes jobs that may wait.
     public init(
-        operations: any Operations, options: MountOptions, logger: Logger, handOver: @escaping HandOver
+        operations: any Operations,
+        options: MountOptions,
+        logger: Logger,
+        handOver: @escaping HandOver
     ) {
         self.options = options
         self.logger = logger
@@ -137,7 +143,7 @@ public final class FuseSession: Sendable {
         guard let library = phase.withLock({ $0.library }) else { return }
         fuse_session_exit(library.session)
         _ = startThread(named: "fuse-exit") { [self] in
-            // The loop may be just about to fall asleep, so one signal is not enough.
+            // The loop may not have begun, or be just about to fall asleep, so one signal is not enough.
             while wakeLoop() { sleepThread(for: .milliseconds(10)) }
         }
     }
@@ -171,7 +177,11 @@ public final class FuseSession: Sendable {
         _ = LibraryLog.takeRecent()
         guard
             let session = fuse_session_new(
-                &arguments, &table, MemoryLayout<fuse_lowlevel_ops>.size, channel)
+                &arguments,
+                &table,
+                MemoryLayout<fuse_lowlevel_ops>.size,
+                channel
+            )
         else {
             afuse_channel_free(channel)
             throw .badOption(LibraryLog.takeRecent().joined(separator: "; "))
@@ -207,7 +217,8 @@ public final class FuseSession: Sendable {
                 "maxBackground": "\(agreed.maxBackground)",
                 "capabilities": "\(agreed.capabilities.joined(separator: ","))",
                 "flags": "\(String(flags, radix: 16))",
-            ])
+            ]
+        )
     }
 
     private static func destroy(_ library: Library) {

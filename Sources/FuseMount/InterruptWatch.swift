@@ -10,6 +10,9 @@ import Synchronization
 /// outside of ours) is left to the store's deadlines: an EINTR that a living program does not expect does more harm
 /// than a dead one that leaves late.
 ///
+/// A reader of cached files mostly waits for a page that the kernel reads ahead; such a request has no caller, and the
+/// kernel itself lets a killed reader go.
+///
 /// Any thread may call it.
 final class InterruptWatch: Sendable {
     private struct Entry {
@@ -55,7 +58,9 @@ final class InterruptWatch: Sendable {
                 // Safety: see `context` above.
                 Unmanaged<InterruptWatch>.fromOpaque(context).takeUnretainedValue()
                     .interrupted(UInt(bitPattern: request))
-            }, context)
+            },
+            context
+        )
         watchIfNeeded { state in
             state.entries[key]?.isArmed = true
             if state.entries[key]?.isInterrupted == true { state.watched.insert(key) }

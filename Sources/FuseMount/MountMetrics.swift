@@ -22,13 +22,21 @@ final class MountMetrics: Sendable {
     private let handedOver = Counter(label: "alluxio_fuse_handed_over_total")
     private let waiting = Gauge(label: "alluxio_fuse_concurrency")
     private let interruptsEnded = Counter(
-        label: "alluxio_fuse_interrupts_total", dimensions: [("state", "ended")])
+        label: "alluxio_fuse_interrupts_total",
+        dimensions: [("state", "ended")]
+    )
     private let interruptsIgnored = Counter(
-        label: "alluxio_fuse_interrupts_total", dimensions: [("state", "ignored")])
+        label: "alluxio_fuse_interrupts_total",
+        dimensions: [("state", "ignored")]
+    )
     private let splicedBytes = Counter(
-        label: "alluxio_fuse_reply_bytes_total", dimensions: [("method", "splice")])
+        label: "alluxio_fuse_reply_bytes_total",
+        dimensions: [("method", "splice")]
+    )
     private let copiedBytes = Counter(
-        label: "alluxio_fuse_reply_bytes_total", dimensions: [("method", "copy")])
+        label: "alluxio_fuse_reply_bytes_total",
+        dimensions: [("method", "copy")]
+    )
     private let suppressedLines = Counter(label: "alluxio_fuse_log_suppressed_total")
     private let waitingCount = Atomic(0)
 
@@ -37,14 +45,16 @@ final class MountMetrics: Sendable {
             Outcome.allCases.map { outcome in
                 Counter(
                     label: "alluxio_fuse_result_total",
-                    dimensions: [("method", "\(kind)"), ("state", "\(outcome)")])
+                    dimensions: [("method", "\(kind)"), ("state", "\(outcome)")]
+                )
             }
         }
         latencies = OperationKind.allCases.map { kind in
             Timer(
                 label: "alluxio_fuse_call_latency_ms",
                 dimensions: [("method", "\(kind)")],
-                preferredDisplayUnit: .milliseconds)
+                preferredDisplayUnit: .milliseconds
+            )
         }
     }
 

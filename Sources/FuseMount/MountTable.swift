@@ -19,8 +19,10 @@ public enum UnmountError: Error, Hashable, Sendable, CustomStringConvertible {
         switch self {
         case .notMounted(let path): "nothing is mounted on \(path): look with alluxio-fuse"
         case .busy(let path): "\(path) is in use: end the programs that use it, or unmount with -f"
-        case .denied(let path): "\(path) cannot be unmounted by user \(geteuid()): do it as its owner or as root"
-        case .noHelper: "fusermount3 is missing, without which only root can unmount: install the package fuse3"
+        case .denied(let path):
+            "\(path) cannot be unmounted by user \(geteuid()): do it as its owner or as root"
+        case .noHelper:
+            "fusermount3 is missing, without which only root can unmount: install the package fuse3"
         case .failed(let path, let why): "\(path) cannot be unmounted: \(why)"
         }
     }
@@ -90,7 +92,8 @@ public enum MountTable {
     /// - Throws: ``UnmountError``.
     @discardableResult
     public static func removeDead(
-        _ mountpoint: String, within deadline: Duration = .seconds(2)
+        _ mountpoint: String,
+        within deadline: Duration = .seconds(2)
     ) throws(UnmountError) -> Bool {
         guard case .dead = state(of: mountpoint, within: deadline) else { return false }
         try unmount(mountpoint, lazily: true)
@@ -120,7 +123,9 @@ public enum MountTable {
         var resolved = [CChar](repeating: 0, count: Int(PATH_MAX))
         let status = afuse_probe_path(path, &resolved, resolved.count, Int32(clamping: milliseconds))
         return Probe(
-            status: -status, resolved: resolved.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) })
+            status: -status,
+            resolved: resolved.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }
+        )
     }
 
     private static func unmountThroughHelper(_ path: String, lazily: Bool) throws(UnmountError) {

@@ -74,7 +74,8 @@ enum Operation: @unchecked Sendable {
 
     /// Asks the file system. Knows no kernel.
     func perform(
-        on operations: any Operations, _ patience: Patience
+        on operations: any Operations,
+        _ patience: Patience
     ) throws(FileSystemError) -> Answer {
         switch self {
         case .lookup(let name, let parent):
@@ -107,20 +108,28 @@ enum Operation: @unchecked Sendable {
     }
 
     private func lookup(
-        _ name: ComponentName, in parent: NodeID, on operations: any Operations, _ patience: Patience
+        _ name: ComponentName,
+        in parent: NodeID,
+        on operations: any Operations,
+        _ patience: Patience
     ) throws(FileSystemError) -> Answer {
         do throws(FileSystemError) {
             return .entry(
                 try name.withBytes { bytes throws(FileSystemError) in
                     try operations.lookup(bytes, in: parent, patience)
-                })
+                }
+            )
         } catch .notFound {
             return .noEntry(valid: operations.negativeValid)
         }
     }
 
     private func setAttribute(
-        _ name: String, _ value: [UInt8], of node: NodeID, on operations: any Operations, _ patience: Patience
+        _ name: String,
+        _ value: [UInt8],
+        of node: NodeID,
+        on operations: any Operations,
+        _ patience: Patience
     ) throws(FileSystemError) -> Answer {
         // It takes no patience: forgetting what is known may still take a lock held over a listing's page.
         guard patience == .waiting else { throw .wouldWait }

@@ -11,7 +11,9 @@ public protocol Operations: AnyObject, Sendable {
 
     /// Finds a name in a directory and counts one kernel reference to the node.
     func lookup(
-        _ name: UnsafeRawBufferPointer, in parent: NodeID, _ patience: Patience
+        _ name: UnsafeRawBufferPointer,
+        in parent: NodeID,
+        _ patience: Patience
     ) throws(FileSystemError) -> NodeAttributes
 
     /// Drops kernel references to a node.
@@ -25,7 +27,10 @@ public protocol Operations: AnyObject, Sendable {
 
     /// Reads from an open file.
     func read(
-        _ handle: HandleID, at offset: Int64, count: Int, _ patience: Patience
+        _ handle: HandleID,
+        at offset: Int64,
+        count: Int,
+        _ patience: Patience
     ) throws(FileSystemError) -> PinnedBytes
 
     /// Closes an open file.
@@ -54,7 +59,9 @@ public protocol Operations: AnyObject, Sendable {
 
     /// The value of an extended attribute.
     func extendedAttribute(
-        _ name: String, of node: NodeID, _ patience: Patience
+        _ name: String,
+        of node: NodeID,
+        _ patience: Patience
     ) throws(FileSystemError) -> [UInt8]
 
     /// The names of a node's extended attributes.
@@ -62,7 +69,9 @@ public protocol Operations: AnyObject, Sendable {
 
     /// Acts on an extended attribute that is a command (`user.alluxio.invalidate`).
     func setExtendedAttribute(
-        _ name: String, value: UnsafeRawBufferPointer, of node: NodeID
+        _ name: String,
+        value: UnsafeRawBufferPointer,
+        of node: NodeID
     ) throws(FileSystemError)
 
     /// The totals that `statfs` shows.
@@ -72,7 +81,9 @@ public protocol Operations: AnyObject, Sendable {
 extension Operations {
     /// Refuses every attribute: there is no command.
     public func setExtendedAttribute(
-        _ name: String, value: UnsafeRawBufferPointer, of node: NodeID
+        _ name: String,
+        value: UnsafeRawBufferPointer,
+        of node: NodeID
     ) throws(FileSystemError) { throw .readOnly }
 }
 

@@ -90,7 +90,9 @@ struct Request: @unchecked Sendable {
     }
 
     private func reply(buffer: UnsafeRawBufferPointer) -> Sent {
-        Sent(status: fuse_reply_buf(raw, buffer.baseAddress?.assumingMemoryBound(to: CChar.self), buffer.count))
+        Sent(
+            status: fuse_reply_buf(raw, buffer.baseAddress?.assumingMemoryBound(to: CChar.self), buffer.count)
+        )
     }
 
     private func reply(_ value: [UInt8], room: Int) -> Sent {
@@ -116,7 +118,8 @@ struct Request: @unchecked Sendable {
                     status: status,
                     bytes: total,
                     wasSpliced: outcome & UInt32(AFUSE_REPLY_SPLICED) != 0,
-                    wasShort: outcome & UInt32(AFUSE_REPLY_SHORT) != 0)
+                    wasShort: outcome & UInt32(AFUSE_REPLY_SHORT) != 0
+                )
             }
         }
     }

@@ -19,13 +19,16 @@ func startThread(named name: String, _ body: @escaping @Sendable () -> Void) -> 
     let context = Unmanaged.passRetained(ThreadBody(body)).toOpaque()
     var thread = pthread_t()
     let status = pthread_create(
-        &thread, nil,
+        &thread,
+        nil,
         { context in
             guard let context else { return nil }
             // Safety: see `context` above.
             Unmanaged<ThreadBody>.fromOpaque(context).takeRetainedValue().run()
             return nil
-        }, context)
+        },
+        context
+    )
     guard status == 0 else {
         // Safety: see `context` above.
         Unmanaged<ThreadBody>.fromOpaque(context).release()

@@ -16,10 +16,18 @@ final class ChildProcess {
         defer { posix_spawn_file_actions_destroy(&actions) }
         posix_spawn_file_actions_adddup2(&actions, ends[1], 1)
         posix_spawn_file_actions_adddup2(&actions, ends[1], 2)
+        // Threads of the test runner block signals, which a child would inherit.
+        var attributes = posix_spawnattr_t()
+        posix_spawnattr_init(&attributes)
+        defer { posix_spawnattr_destroy(&attributes) }
+        var none = sigset_t()
+        sigemptyset(&none)
+        posix_spawnattr_setsigmask(&attributes, &none)
+        posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGMASK))
         let words = ([program] + arguments).map { strdup($0) }
         defer { words.forEach { free($0) } }
         var process = pid_t()
-        let failed = posix_spawnp(&process, program, &actions, nil, words + [nil], environ)
+        let failed = posix_spawnp(&process, program, &actions, &attributes, words + [nil], environ)
         close(ends[1])
         self.process = process
         output = ends[0]

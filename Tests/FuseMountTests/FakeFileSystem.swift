@@ -61,7 +61,9 @@ final class FakeFileSystem: Operations {
     func references(_ node: NodeID) -> UInt64 { state.withLock { $0.nodes[node]?.references ?? 0 } }
 
     @discardableResult
-    func add(_ name: String, _ contents: Contents, to parent: NodeID = 1, error: FileSystemError? = nil) -> NodeID {
+    func add(_ name: String, _ contents: Contents, to parent: NodeID = 1, error: FileSystemError? = nil)
+        -> NodeID
+    {
         state.withLock { state in
             let node = NodeID(state.nodes.count + 1)
             state.nodes[node] = Node(contents: contents, error: error)
@@ -107,13 +109,26 @@ final class FakeFileSystem: Operations {
             case .link(let target): (0o120777, target.utf8.count)
             }
         return NodeAttributes(
-            node: id, inode: id + 1000, mode: type, linkCount: 1, uid: 7, gid: 8, device: 0,
-            size: Int64(size), accessed: 1_000_000_001, modified: 1_700_000_000_123_456_789, changed: -1,
-            attributesValid: valid, entryValid: valid)
+            node: id,
+            inode: id + 1000,
+            mode: type,
+            linkCount: 1,
+            uid: 7,
+            gid: 8,
+            device: 0,
+            size: Int64(size),
+            accessed: 1_000_000_001,
+            modified: 1_700_000_000_123_456_789,
+            changed: -1,
+            attributesValid: valid,
+            entryValid: valid
+        )
     }
 
     func lookup(
-        _ name: UnsafeRawBufferPointer, in parent: NodeID, _ patience: Patience
+        _ name: UnsafeRawBufferPointer,
+        in parent: NodeID,
+        _ patience: Patience
     ) throws(FileSystemError) -> NodeAttributes {
         let name = String(decoding: name, as: UTF8.self)
         state.withLock { $0.calls.lookups += 1 }
@@ -153,7 +168,10 @@ final class FakeFileSystem: Operations {
     }
 
     func read(
-        _ handle: HandleID, at offset: Int64, count: Int, _ patience: Patience
+        _ handle: HandleID,
+        at offset: Int64,
+        count: Int,
+        _ patience: Patience
     ) throws(FileSystemError) -> PinnedBytes {
         guard let id = state.withLock({ $0.handles[handle] }) else { throw .invalid }
         let node = try node(id)
@@ -182,15 +200,21 @@ final class FakeFileSystem: Operations {
         case .file(let descriptor, let size, let pieceBytes):
             let pieces = split(offset, min(offset + count, size), pieceBytes)
             return PinnedBytes(
-                pieces: pieces.map { .file(descriptor: descriptor, offset: Int64($0), count: $1) }, pin: nil)
+                pieces: pieces.map { .file(descriptor: descriptor, offset: Int64($0), count: $1) },
+                pin: nil
+            )
         case .mixed(let bytes, let descriptor, let pieceBytes):
             let heap = Heap(bytes)
             let pieces = split(offset, min(offset + count, bytes.count), pieceBytes)
             return PinnedBytes(
                 pieces: pieces.enumerated().map { index, piece in
-                    if index % 2 == 0 { return .memory(.init(rebasing: heap.bytes[piece.0..<(piece.0 + piece.1)])) }
+                    if index % 2 == 0 {
+                        return .memory(.init(rebasing: heap.bytes[piece.0..<(piece.0 + piece.1)]))
+                    }
                     return .file(descriptor: descriptor, offset: Int64(piece.0), count: piece.1)
-                }, pin: heap)
+                },
+                pin: heap
+            )
         case .directory, .link:
             return .empty
         }
@@ -219,10 +243,14 @@ final class FakeFileSystem: Operations {
     }
 
     func readDirectory(
-        _ handle: HandleID, from cookie: UInt64, _ patience: Patience, withAttributes: Bool,
+        _ handle: HandleID,
+        from cookie: UInt64,
+        _ patience: Patience,
+        withAttributes: Bool,
         _ body: (DirectoryEntry, NodeAttributes?) -> Bool
     ) throws(FileSystemError) {
-        guard let id = state.withLock({ $0.handles[handle] }), case .directory(let names) = try node(id).contents
+        guard let id = state.withLock({ $0.handles[handle] }),
+            case .directory(let names) = try node(id).contents
         else { throw .invalid }
         state.withLock { state in
             if withAttributes { state.calls.plusReads += 1 } else { state.calls.directoryReads += 1 }
@@ -237,9 +265,13 @@ final class FakeFileSystem: Operations {
             let taken = bytes.withUnsafeMutableBytes { raw in
                 body(
                     DirectoryEntry(
-                        name: UnsafeRawBufferPointer(raw), inode: node?.inode ?? 1001,
-                        type: node?.mode ?? 0o40000, nextCookie: UInt64(index + 1)),
-                    withAttributes ? node : nil)
+                        name: UnsafeRawBufferPointer(raw),
+                        inode: node?.inode ?? 1001,
+                        type: node?.mode ?? 0o40000,
+                        nextCookie: UInt64(index + 1)
+                    ),
+                    withAttributes ? node : nil
+                )
             }
             guard taken else { return }
             if let child, withAttributes { state.withLock { $0.nodes[child]?.references += 1 } }
@@ -254,7 +286,9 @@ final class FakeFileSystem: Operations {
     }
 
     func extendedAttribute(
-        _ name: String, of node: NodeID, _ patience: Patience
+        _ name: String,
+        of node: NodeID,
+        _ patience: Patience
     ) throws(FileSystemError) -> [UInt8] {
         guard name == "user.alluxio.etag" else { throw .noAttribute }
         return Array("0123456789".utf8)
@@ -265,7 +299,9 @@ final class FakeFileSystem: Operations {
     }
 
     func setExtendedAttribute(
-        _ name: String, value: UnsafeRawBufferPointer, of node: NodeID
+        _ name: String,
+        value: UnsafeRawBufferPointer,
+        of node: NodeID
     ) throws(FileSystemError) {
         state.withLock { $0.calls.attributesSet.append("\(node) \(String(decoding: value, as: UTF8.self))") }
     }

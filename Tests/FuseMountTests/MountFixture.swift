@@ -27,6 +27,25 @@ final class ThreadPerJob: Sendable {
     }
 }
 
+/// A waiting pool whose threads are all busy for now.
+final class HeldJobs: Sendable {
+    private let jobs = Mutex<[@Sendable () -> Void]>([])
+    var count: Int { jobs.withLock { $0.count } }
+
+    func hold(_ job: @escaping @Sendable () -> Void) -> Bool {
+        jobs.withLock { $0.append(job) }
+        return true
+    }
+
+    func runAll() {
+        let held = jobs.withLock { jobs in
+            defer { jobs = [] }
+            return jobs
+        }
+        held.forEach { job in startTestThread { job() } }
+    }
+}
+
 private final class Body: Sendable {
     let run: @Sendable () -> Void
     init(_ run: @escaping @Sendable () -> Void) { self.run = run }
@@ -38,13 +57,16 @@ func startTestThread(_ body: @escaping @Sendable () -> Void) -> Bool {
     // Safety: the new thread takes the reference over.
     let context = Unmanaged.passRetained(Body(body)).toOpaque()
     let status = pthread_create(
-        &thread, nil,
+        &thread,
+        nil,
         { context in
             guard let context else { return nil }
             // Safety: see `context` above.
             Unmanaged<Body>.fromOpaque(context).takeRetainedValue().run()
             return nil
-        }, context)
+        },
+        context
+    )
     if status == 0 { pthread_detach(thread) }
     return status == 0
 }
@@ -92,9 +114,11 @@ struct MountFixture {
 }
 
 /// Mounts, runs `body`, and unmounts whatever happens; a mount that hangs is aborted after a minute.
+@discardableResult
 func withMount<Result>(
     _ operations: any Operations,
     threadsMaximum: Int = 300,
+    jobs: HeldJobs? = nil,
     _ change: (inout MountOptions) -> Void = { _ in },
     _ body: (MountFixture) throws -> Result
 ) throws -> Result {
@@ -103,8 +127,11 @@ func withMount<Result>(
         change(&options)
         let pool = ThreadPerJob(threadsMaximum: threadsMaximum)
         let session = FuseSession(
-            operations: operations, options: options, logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() },
-            handOver: { pool.submit($0) })
+            operations: operations,
+            options: options,
+            logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() },
+            handOver: { jobs?.hold($0) ?? pool.submit($0) }
+        )
         try session.mount()
         let ending = Told<FuseSession.Ending>()
         startTestThread { ending.tell(session.run()) }
@@ -165,7 +192,9 @@ func withUnnamedFile<Result>(_ bytes: [UInt8], _ body: (Int32) throws -> Result)
     unlink(path)
     var written = 0
     while written < bytes.count {
-        let count = bytes.withUnsafeBytes { write(file, $0.baseAddress?.advanced(by: written), bytes.count - written) }
+        let count = bytes.withUnsafeBytes {
+            write(file, $0.baseAddress?.advanced(by: written), bytes.count - written)
+        }
         try #require(count > 0)
         written += count
     }
@@ -174,7 +203,10 @@ func withUnnamedFile<Result>(_ bytes: [UInt8], _ body: (Int32) throws -> Result)
 
 /// Records an issue unless a file holds certain bytes.
 func expectContents(
-    of path: String, _ bytes: [UInt8], direct: Bool = false, part: Int = 1 << 20,
+    of path: String,
+    _ bytes: [UInt8],
+    direct: Bool = false,
+    part: Int = 1 << 20,
     sourceLocation: SourceLocation = #_sourceLocation
 ) throws {
     let found = try contents(of: path, part: part, direct: direct)
