@@ -18,7 +18,7 @@ struct EntryTable: Sendable {
     static let textMaximum = 32 << 10
     private static let arenaChunkMaximum = 64 << 10
     private static let arenaChunksMaximum = 1 << 16
-    private static let recordChunkMaximum = 2048
+    private static let recordChunkMaximum = 8 << 8
 
     // MARK: Reading
 
@@ -132,7 +132,7 @@ struct EntryTable: Sendable {
     private mutating func roomForRecord() -> (RecordChunk, offset: Int) {
         let (number, offset) = Self.place(of: count)
         if number == recordChunks.count {
-            let chunk = RecordChunk(capacity: number == 0 ? 16 : min(8 << number, Self.recordChunkMaximum))
+            let chunk = RecordChunk(capacity: number == 0 ? 16 : 8 << min(number, 8))
             recordChunks.append(chunk)
             memoryBytes += chunk.capacity * MemoryLayout<EntryRecord>.stride + 64
         }
