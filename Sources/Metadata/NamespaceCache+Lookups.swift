@@ -65,8 +65,9 @@ extension NamespaceCache {
 
     /// Asks the store for one name, or waits for another caller's request if that is recent enough.
     ///
-    /// An answer to a request that was sent after `asked`, when the question was asked, is always good; one to an
-    /// earlier request only with `acceptsTrusted`, and if it would be trusted now. Gives also when the request was sent.
+    /// An answer to a request that was sent after `asked`, when the question was asked, is always good; one
+    /// to an earlier request only with `acceptsTrusted`, and if it would be trusted now. Gives also when the
+    /// request was sent.
     func ask(
         _ path: RelativePath,
         _ place: Place,
