@@ -2,9 +2,9 @@ import Pages
 
 /// The entries of a listing, in chunks that never move.
 ///
-/// A copy is cheap and sees the entries it counted, for ever: entries are only added, and only behind everybody's
-/// count. So readers take a copy and need no lock. At any time only one copy may append; a failed page is undone by
-/// forgetting the copy that appended it.
+/// A copy is cheap and sees the entries it counted, for ever: entries are only added, and only behind
+/// everybody's count. So readers take a copy and need no lock. At any time only one copy may append; a failed
+/// page is undone by forgetting the copy that appended it.
 struct EntryTable: Sendable {
     /// How many entries this copy sees.
     private(set) var count = 0
@@ -18,7 +18,7 @@ struct EntryTable: Sendable {
     static let textMaximum = 32 << 10
     private static let arenaChunkMaximum = 64 << 10
     private static let arenaChunksMaximum = 1 << 16
-    private static let recordChunkMaximum = 2048
+    private static let recordChunkMaximum = 8 << 8
 
     // MARK: Reading
 
@@ -72,7 +72,8 @@ struct EntryTable: Sendable {
     // MARK: Appending
 
     /// Adds an entry behind all others.
-    /// - Returns: `false` if it cannot be held: its name and etag are too long, or the arena's 4 GiB are used up.
+    /// - Returns: `false` if it cannot be held: its name and etag are too long, or the arena's 4 GiB are used
+    ///   up.
     mutating func append(_ name: UnsafeRawBufferPointer, hash: UInt32, _ attributes: Attributes) -> Bool {
         guard let etag = attributes.etag else {
             return append(name, hash: hash, attributes, UnsafeBufferPointer(start: nil, count: 0), .none)
@@ -132,7 +133,7 @@ struct EntryTable: Sendable {
     private mutating func roomForRecord() -> (RecordChunk, offset: Int) {
         let (number, offset) = Self.place(of: count)
         if number == recordChunks.count {
-            let chunk = RecordChunk(capacity: number == 0 ? 16 : min(8 << number, Self.recordChunkMaximum))
+            let chunk = RecordChunk(capacity: number == 0 ? 16 : 8 << min(number, 8))
             recordChunks.append(chunk)
             memoryBytes += chunk.capacity * MemoryLayout<EntryRecord>.stride + 64
         }

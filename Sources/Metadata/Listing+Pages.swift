@@ -13,7 +13,8 @@ extension Listing {
     /// Entries that are published under one hold of the lock; a larger page takes several.
     private static let publishedAtOnce = 1024
 
-    /// Decides what a caller who has seen `count` entries must do, and claims the next page for it if need be.
+    /// Decides what a caller who has seen `count` entries must do, and claims the next page for it if need
+    /// be.
     func claim(beyond count: Int) -> Claim {
         state.withLock { state in
             if state.table.count > count || state.isComplete { return .ready }
@@ -119,8 +120,10 @@ extension Listing {
 }
 
 extension Listing.State {
-    /// Puts an entry that arrived at `source` to its final place and into the index, unless its name is known.
-    /// - Returns: Whether the entry is new. An object and a prefix of one name are a directory, and one is hidden.
+    /// Puts an entry that arrived at `source` to its final place and into the index, unless its name is
+    /// known.
+    /// - Returns: Whether the entry is new. An object and a prefix of one name are a directory, and one is
+    ///   hidden.
     mutating func admit(_ source: Int, as target: Int, of table: EntryTable, hidden: inout Int) -> Bool {
         let hash = table.hash(at: source)
         guard let known = index.find(table.name(at: source), hash: hash, in: table) else {

@@ -11,9 +11,10 @@ public struct ListedEntry: Sendable {
 
 /// One directory's entries, as one snapshot of the store, filled page by page by whoever reads it.
 ///
-/// Entries keep their index for the life of the listing, so an index serves as a directory cookie. Compact: names
-/// in one arena, fixed records, a hash index; under 150 bytes an entry for names and etags of usual length. Any
-/// thread may call it. It stays usable for whoever holds it, also when the cache has long forgotten it.
+/// Entries keep their index for the life of the listing, so an index serves as a directory cookie. Compact:
+/// names in one arena, fixed records, a hash index; under 150 bytes an entry for names and etags of usual
+/// length. Any thread may call it. It stays usable for whoever holds it, also when the cache has long
+/// forgotten it.
 public final class Listing: Sendable {
     struct State {
         var table = EntryTable()

@@ -10,8 +10,9 @@ struct Lookup: Sendable {
 ///
 /// Pure.
 ///
-/// Two generations: a used answer moves to the young one; when that holds half of the maximum, it becomes the old
-/// one and the previous old one is dropped. So nothing is dropped before half the maximum of others was used.
+/// Two generations: a used answer moves to the young one; when that holds half of the maximum, it becomes the
+/// old one and the previous old one is dropped. So nothing is dropped before half the maximum of others was
+/// used.
 struct LookupTable: Sendable {
     typealias Generation = [PathKey: Lookup]
 

@@ -26,8 +26,9 @@ extension NamespaceCache {
 
     /// Drops what is no longer trusted and nobody has open, and gives the memory back to the system.
     ///
-    /// Called every few seconds by the daemon's housekeeping. What is no longer trusted is kept for a while as a
-    /// hint (of kinds, and of what is worth listing again): a listing for 30 s, a single answer for 10 minutes.
+    /// Called every few seconds by the daemon's housekeeping. What is no longer trusted is kept for a while
+    /// as a hint (of kinds, and of what is worth listing again): a listing for 30 s, a single answer for 10
+    /// minutes.
     public func sweep() {
         let now = environment.clock()
         let dropped = state.withLock { state in

@@ -124,7 +124,8 @@ extension NamespaceCache {
         case explore
     }
 
-    /// Answers a lookup by listing the directory, where somebody walks through it and few pages tell everything.
+    /// Answers a lookup by listing the directory, where somebody walks through it and few pages tell
+    /// everything.
     /// - Returns: The answer, or nil if the one name must be asked for.
     func listInstead(
         of path: RelativePath,

@@ -17,7 +17,10 @@ extension NamespaceCache {
     private enum LookupClaim {
         /// Another caller's request, when it was sent, and whether its answer would be out of date.
         case join(Flight<Attributes>, requested: Int64, isVoid: Bool)
+        /// Nobody asks yet.
         case send(Flight<Attributes>, requested: Int64)
+        /// Another caller's request that has landed.
+        case landed(Lookup)
     }
 
     /// What memory says: first the parent's listing, then an earlier single answer.
@@ -62,8 +65,9 @@ extension NamespaceCache {
 
     /// Asks the store for one name, or waits for another caller's request if that is recent enough.
     ///
-    /// An answer to a request that was sent after `asked`, when the question was asked, is always good; one to an
-    /// earlier request only with `acceptsTrusted`, and if it would be trusted now. Gives also when the request was sent.
+    /// An answer to a request that was sent after `asked`, when the question was asked, is always good; one
+    /// to an earlier request only with `acceptsTrusted`, and if it would be trusted now. Gives also when the
+    /// request was sent.
     func ask(
         _ path: RelativePath,
         _ place: Place,
@@ -76,12 +80,18 @@ extension NamespaceCache {
             return acceptsTrusted && !isVoid
                 && requested > policy.oldestRequest(satisfying: asked, kind: kind)
         }
+        var hasWaited = false
         while true {
-            switch claimLookup(place.path) {
+            switch claimLookup(place.path, orAnswerSince: hasWaited ? asked : nil) {
+            case .landed(let lookup):
+                metrics.joined.increment()
+                guard let attributes = lookup.attributes else { throw .notFound }
+                return (attributes, lookup.requested)
             case .send(let flight, let requested):
                 metrics.asked.increment()
                 return (try send(flight, path, place, known: known, requested: requested), requested)
             case .join(let flight, let requested, let isVoid):
+                hasWaited = true
                 do throws(StoreError) {
                     let attributes = try flight.wait(atMost: NamespaceLimits.flightWaitMaximum, for: path)
                     guard isGood(attributes.kind, requested, isVoid) else { continue }
@@ -94,8 +104,14 @@ extension NamespaceCache {
         }
     }
 
-    private func claimLookup(_ path: PathKey) -> LookupClaim {
+    /// Finds the request of another caller, or begins one.
+    ///
+    /// Who had to wait for a request that was too old may find that a newer one has landed meanwhile.
+    private func claimLookup(_ path: PathKey, orAnswerSince asked: Int64?) -> LookupClaim {
         state.withLock { state in
+            if let asked, let lookup = state.lookups.find(path), lookup.requested >= asked {
+                return .landed(lookup)
+            }
             if let entry = state.lookupFlights[path] {
                 return .join(entry.flight, requested: entry.requested, isVoid: entry.isVoid)
             }

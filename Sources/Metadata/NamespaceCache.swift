@@ -8,7 +8,8 @@ public struct NamespaceOptions: Sendable {
     public var syncInterval: Duration? = .seconds(1)
     /// The most memory that listings nobody has open may hold, in bytes.
     public var listingBytesMaximum = 128 << 20
-    /// The most single lookups, positive and negative, that are kept (`alluxio.user.metadata.cache.max.size`).
+    /// The most single lookups, positive and negative, that are kept
+    /// (`alluxio.user.metadata.cache.max.size`).
     public var lookupsMaximum = 20_000
 
     /// The default settings.
@@ -21,16 +22,17 @@ public struct NamespaceAnswer: Sendable {
     public let attributes: Attributes
     /// For how much longer the answer may be trusted; `.zero` for files in mode 0; nil: for ever.
     public let validFor: Duration?
-    /// Whether the store was asked for this one name on behalf of this call (not a listing, not a cached answer),
-    /// by a request that was sent after the call began.
+    /// Whether the store was asked for this one name on behalf of this call (not a listing, not a cached
+    /// answer), by a request that was sent after the call began.
     public let isFresh: Bool
 }
 
 /// What is known of the store's names, so that the store is asked rarely and never twice at a time.
 ///
-/// Rules in `docs/semantics.md`. Any thread may call it; with `mayWait` false it never asks the store. A thread that
-/// needs an answer nobody is fetching asks the store itself; one that needs an answer on its way waits for it. At
-/// most one request per name and one per directory page is under way, so there are never more than there are callers.
+/// Rules in `docs/semantics.md`. Any thread may call it; with `mayWait` false it never asks the store. A
+/// thread that needs an answer nobody is fetching asks the store itself; one that needs an answer on its way
+/// waits for it. At most one request per name and one per directory page is under way, so there are never
+/// more than there are callers.
 public final class NamespaceCache: Sendable {
     struct State {
         var listings: [PathKey: HeldListing] = [:]
@@ -108,7 +110,8 @@ public final class NamespaceCache: Sendable {
     ///   - path: Not the root.
     ///   - mayWait: Whether the store may be asked.
     /// - Returns: The attributes and how long to trust them.
-    /// - Throws: ``StoreError/notFound`` (also from cache), ``StoreError/wouldWait``, or what the store threw.
+    /// - Throws: ``StoreError/notFound`` (also from cache), ``StoreError/wouldWait``, or what the store
+    ///   threw.
     public func attributes(of path: RelativePath, mayWait: Bool) throws(StoreError) -> NamespaceAnswer {
         guard !path.isRoot else { return rootAnswer }
         let asked = environment.clock()
@@ -138,8 +141,8 @@ public final class NamespaceCache: Sendable {
 
     /// What a name stands for, asked of the store now; one flight for all who ask meanwhile.
     ///
-    /// A request that was sent before this call is waited for, but does not answer it: what a caller saw fail before
-    /// the call cannot be answered by something older.
+    /// A request that was sent before this call is waited for, but does not answer it: what a caller saw fail
+    /// before the call cannot be answered by something older.
     /// - Parameters:
     ///   - path: Not the root.
     ///   - known: What it was last known to be.

@@ -2,11 +2,11 @@
 ///
 /// Times are nanoseconds, as ``MonotonicClock`` gives them.
 enum NamespaceLimits {
-    /// Directories are trusted at least this long: they carry no bytes, and without this each component of a path
-    /// would cost a request per open in mode 0.
+    /// Directories are trusted at least this long: they carry no bytes, and without this each component of a
+    /// path would cost a request per open in mode 0.
     static let directoryTrustMinimum: Int64 = second
-    /// No entry of a listing is trusted for longer than this (or the sync interval, if that is longer) after the
-    /// listing was begun, however often somebody reads on in it.
+    /// No entry of a listing is trusted for longer than this (or the sync interval, if that is longer) after
+    /// the listing was begun, however often somebody reads on in it.
     static let listingTrustMaximum: Int64 = 60 * second
     /// How long a listing that is no longer trusted is kept as a hint of names and kinds.
     ///
@@ -15,7 +15,8 @@ enum NamespaceLimits {
     /// How long a single answer that is no longer trusted is kept as a hint of the kind.
     static let lookupHintRetention: Int64 = 600 * second
 
-    /// How long one caller waits for another caller's request: a little beyond the 60 s after which a store gives up.
+    /// How long one caller waits for another caller's request: a little beyond the 60 s after which a store
+    /// gives up.
     static let flightWaitMaximum: Duration = .seconds(65)
     /// Pages in a row without a single name, after which a listing is given up.
     static let emptyPagesMaximum = 10_000
