@@ -50,6 +50,9 @@ final class S3Client: Sendable {
     /// Where requests go at the moment.
     var endpoint: S3Endpoint { state.withLock { $0.endpoint } }
 
+    /// Sets what is added to the system's clock, as an answer does that says it is wrong.
+    func setClockOffset(_ seconds: Int64) { state.withLock { $0.clockOffset = seconds } }
+
     /// Sends one request once.
     /// - Parameters:
     ///   - request: What to ask.
@@ -149,7 +152,7 @@ final class S3Client: Sendable {
         case .correctClock(let serverTime):
             let offset = serverTime - CivilTime.now()
             logger.warning("clock differs from the store's", metadata: ["seconds": "\(offset)"])
-            state.withLock { $0.clockOffset = offset }
+            setClockOffset(offset)
         case .refreshCredentials:
             do throws(CredentialsError) {
                 if let used = try credentials.credentials() { credentials.invalidate(used) }
