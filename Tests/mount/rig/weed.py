@@ -15,6 +15,10 @@ from botocore.config import Config
 
 from rig import processes
 
+# A PUT of no bytes with `Expect: 100-continue` leaves boto3's kept connection out of step with the server's:
+# the next PUT on it hangs. boto3 has a switch against it.
+os.environ.setdefault("BOTO_EXPERIMENTAL__NO_EMPTY_CONTINUE", "true")
+
 ACCESS_KEY = "rigAccessKey"
 SECRET_KEY = "rigSecretKey/with+signs=0123456789"
 REGION = "us-east-1"
@@ -104,7 +108,7 @@ class Weed:
                 max_pool_connections=connections,
                 retries={"max_attempts": 5},
                 connect_timeout=2,
-                read_timeout=60,
+                read_timeout=20,
                 request_checksum_calculation="when_required",
                 response_checksum_validation="when_required",
             ),
