@@ -214,7 +214,7 @@ class S3fs(Mounted):
         with open(passwords, "w", opener=lambda name, flags: os.open(name, flags, 0o600)) as file:
             file.write(f"{weed.ACCESS_KEY}:{weed.SECRET_KEY}\n")
         source = f"{bucket}:/{prefix}".rstrip("/").rstrip(":")
-        options = f"url={endpoint},use_path_request_style,passwd_file={passwords},compat_dir,endpoint={weed.REGION}"
+        options = f"url={endpoint},use_path_request_style,passwd_file={passwords},endpoint={weed.REGION}"
         if cache:
             options += f",use_cache={cache}"
         return self.start_child([tool("s3fs"), source, self.path, "-f", "-o", options], log=log)
