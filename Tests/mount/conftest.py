@@ -152,7 +152,9 @@ def mount(request, place, binary, proxy):
     deadline.daemon = True
 
     def start(uri, path=None, *, foreground=False, user=None, environment=None, seconds=30, **options):
-        path = path or os.path.join(place, f"mnt{len(made)}")
+        if path is None:
+            path = os.path.join(place, f"mnt{len(made)}")
+            os.mkdir(path)
         options.setdefault("endpoint", proxy.endpoint)
         if kind == "alluxio-fuse":
             mounted = mounts.AlluxioFuse(path, binary)

@@ -146,7 +146,8 @@ class AlluxioFuse(Mounted):
 
     def start(self, uri, options, environment=None, foreground=False, user=None, seconds=30):
         """Mounts in the background, as users do, and finds the daemon."""
-        os.makedirs(self.path, exist_ok=True)
+        if not foreground and not user:
+            options = {"log_file": self.log, **options}
         command = self.command(uri, options, foreground)
         if user:
             command = as_user(user) + command
