@@ -74,6 +74,7 @@ def test_a_deep_file_among_many_siblings_opens_with_few_requests(bucket, mount, 
     assert all("max-keys=1000" not in entry["target"] for entry in counted["log"]), counted["log"]
 
 
+@pytest.mark.ours
 def test_a_deleted_object_is_gone_after_the_interval(bucket, mount):
     bucket.put("kept", b"1")
     bucket.put("gone", b"2")
