@@ -1,0 +1,99 @@
+"""Every call that would change something answers EROFS."""
+
+import ctypes
+import errno
+import os
+import subprocess
+
+import pytest
+
+pytestmark = pytest.mark.ours
+
+FILE, DIRECTORY, NEW = "dir/file", "dir", "dir/new"
+libc = ctypes.CDLL(None, use_errno=True)
+
+
+def c_call(function, *arguments):
+    """Calls libc and raises OSError as os.* does."""
+    if getattr(libc, function)(*arguments) != 0:
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number))
+
+
+MUTATIONS = {
+    "open for writing": lambda at: os.open(at(FILE), os.O_WRONLY),
+    "open for reading and writing": lambda at: os.open(at(FILE), os.O_RDWR),
+    "open and truncate": lambda at: os.open(at(FILE), os.O_WRONLY | os.O_TRUNC),
+    "open to append": lambda at: os.open(at(FILE), os.O_WRONLY | os.O_APPEND),
+    "create": lambda at: os.open(at(NEW), os.O_WRONLY | os.O_CREAT),
+    "create exclusively": lambda at: os.open(at(NEW), os.O_WRONLY | os.O_CREAT | os.O_EXCL),
+    "truncate": lambda at: os.truncate(at(FILE), 0),
+    "mkdir": lambda at: os.mkdir(at(NEW)),
+    "mknod": lambda at: os.mknod(at(NEW)),
+    "mkfifo": lambda at: os.mkfifo(at(NEW)),
+    "symlink": lambda at: os.symlink("target", at(NEW)),
+    "link": lambda at: os.link(at(FILE), at(NEW)),
+    "unlink": lambda at: os.unlink(at(FILE)),
+    "rmdir": lambda at: os.rmdir(at(DIRECTORY)),
+    "rename": lambda at: os.rename(at(FILE), at(NEW)),
+    "rename a directory": lambda at: os.rename(at(DIRECTORY), at("other")),
+    "chmod": lambda at: os.chmod(at(FILE), 0o600),
+    "chown": lambda at: os.chown(at(FILE), 1, 1),
+    "utimens": lambda at: os.utime(at(FILE), (1, 1)),
+    "setxattr": lambda at: os.setxattr(at(FILE), "user.mine", b"1"),
+    "removexattr": lambda at: os.removexattr(at(FILE), "user.mine"),
+    "chmod a directory": lambda at: os.chmod(at(DIRECTORY), 0o700),
+    "renameat2 without replacing": lambda at: c_call(
+        "renameat2", -100, at(FILE).encode(), -100, at(NEW).encode(), ctypes.c_uint(1)),
+}
+
+
+@pytest.mark.parametrize("what", MUTATIONS)
+def test_a_mutating_call_answers_erofs(bucket, mount, what):
+    bucket.put(FILE, b"contents")
+    mounted = mount(bucket.uri)
+    with pytest.raises(OSError) as problem:
+        MUTATIONS[what](mounted.at)
+    assert problem.value.errno == errno.EROFS
+    with open(mounted.at(FILE), "rb") as file:
+        assert file.read() == b"contents"
+
+
+def test_the_mount_is_marked_read_only(bucket, mount):
+    mounted = mount(bucket.uri)
+    assert os.statvfs(mounted.path).f_flag & os.ST_RDONLY
+
+
+def test_touch_and_shell_redirection_fail_with_the_usual_words(bucket, mount):
+    bucket.put(FILE, b"contents")
+    mounted = mount(bucket.uri)
+    done = subprocess.run(["touch", mounted.at("new")], capture_output=True, text=True, env={**os.environ, "LC_ALL": "C"})
+    assert done.returncode != 0
+    assert "Read-only file system" in done.stderr
+
+
+def test_locks_are_the_kernels_own(bucket, mount):
+    import fcntl
+
+    bucket.put(FILE, b"contents")
+    mounted = mount(bucket.uri)
+    with open(mounted.at(FILE), "rb") as first, open(mounted.at(FILE), "rb") as second:
+        fcntl.flock(first, fcntl.LOCK_EX)
+        with pytest.raises(BlockingIOError):
+            fcntl.flock(second, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(first, fcntl.LOCK_UN)
+        fcntl.flock(second, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+def test_ioctls_and_polls_do_not_fail_strangely(bucket, mount):
+    import fcntl
+    import select
+
+    bucket.put(FILE, b"contents")
+    mounted = mount(bucket.uri)
+    with open(mounted.at(FILE), "rb") as file:
+        with pytest.raises(OSError) as problem:
+            fcntl.ioctl(file, 0x5401, b"\0" * 60)
+        assert problem.value.errno in (errno.ENOTTY, errno.ENOSYS)
+        readable, _, _ = select.select([file], [], [], 1)
+        assert readable == [file]
