@@ -29,7 +29,11 @@ struct S3CheckTests {
 
     @Test func `a bucket that can be read passes`() throws {
         let (bucket, _) = try weed.freshBucket("fine")
-        try S3Store(options: weed.options(bucket), transport: HTTPTransport(), credentials: weed.credentials()).check()
+        try S3Store(
+            options: weed.options(bucket),
+            transport: HTTPTransport(),
+            credentials: weed.credentials()
+        ).check()
     }
 
     @Test func `each mistake gets its own line`() throws {
@@ -81,7 +85,10 @@ struct S3CheckTests {
         try upload.put([1, 2, 3], to: Array("file".utf8))
         for known in [nil, EntryKind.file] {
             let store = try S3Store(
-                options: weed.options(bucket), transport: HTTPTransport(), credentials: weed.credentials())
+                options: weed.options(bucket),
+                transport: HTTPTransport(),
+                credentials: weed.credentials()
+            )
             store.client.setClockOffset(-5 * 3600)
             #expect(try store.attributes(of: RelativePath("file"), known: known).size == 3)
         }
@@ -93,15 +100,20 @@ struct S3CheckTests {
         try upload.put([1], to: Array("team/dir/file".utf8))
         try upload.put([2], to: Array("secret".utf8))
         let store = try S3Store(
-            options: weed.options("narrow", prefix: "team"), transport: HTTPTransport(),
-            credentials: weed.credentials(.narrow))
+            options: weed.options("narrow", prefix: "team"),
+            transport: HTTPTransport(),
+            credentials: weed.credentials(.narrow)
+        )
         try store.check()
         #expect(try Listed(store, .root).order == ["dir"])
         #expect(try Listed(store, RelativePath("dir")).order == ["file"])
         #expect(try store.attributes(of: RelativePath("dir"), known: nil).kind == .directory)
         #expect(try fetched(store, "dir/file") == [1])
         let whole = try S3Store(
-            options: weed.options("narrow"), transport: HTTPTransport(), credentials: weed.credentials(.narrow))
+            options: weed.options("narrow"),
+            transport: HTTPTransport(),
+            credentials: weed.credentials(.narrow)
+        )
         #expect(throws: S3CheckError.self) { try whole.check() }
     }
 
@@ -112,7 +124,10 @@ struct S3CheckTests {
         var options = weed.options("public")
         options.anonymous = true
         let store = try S3Store(
-            options: options, transport: HTTPTransport(), credentials: FixedCredentials("nobody", "x"))
+            options: options,
+            transport: HTTPTransport(),
+            credentials: FixedCredentials("nobody", "x")
+        )
         try store.check()
         #expect(try fetched(store, "dir/file") == [9])
     }
@@ -139,7 +154,10 @@ struct S3CheckTests {
         var trusting = HTTPTransportOptions()
         trusting.certificateAuthorityFile = proxy.certificateFile
         let store = try S3Store(
-            options: options, transport: HTTPTransport(options: trusting), credentials: weed.credentials())
+            options: options,
+            transport: HTTPTransport(options: trusting),
+            credentials: weed.credentials()
+        )
         try store.check()
         #expect(try fetched(store, "file") == [5, 5, 5])
         let error = try refusal(options, weed.credentials())
@@ -150,6 +168,10 @@ struct S3CheckTests {
         #expect(file.description.contains("/nonexistent/ca.pem"))
         var blind = HTTPTransportOptions()
         blind.verifiesPeer = false
-        try S3Store(options: options, transport: HTTPTransport(options: blind), credentials: weed.credentials()).check()
+        try S3Store(
+            options: options,
+            transport: HTTPTransport(options: blind),
+            credentials: weed.credentials()
+        ).check()
     }
 }

@@ -41,20 +41,27 @@ struct S3FaultTests {
     }
 
     /// Answers a ranged request rightly, but sends only so many bytes.
-    static func serve(_ request: String, _ connection: RawServer.Connection, cutAt limit: Int = .max) -> Bool {
-        guard let range = field("range", request)?.dropFirst(6).split(separator: "-"), let start = Int(range[0]),
+    static func serve(_ request: String, _ connection: RawServer.Connection, cutAt limit: Int = .max) -> Bool
+    {
+        guard let range = field("range", request)?.dropFirst(6).split(separator: "-"),
+            let start = Int(range[0]),
             let last = Int(range[1])
         else { return false }
         let body = data[start...last]
         connection.send(
             "HTTP/1.1 206 Partial Content\r\nETag: \"tag\"\r\nContent-Range: bytes \(start)-\(last)/1000\r\n"
-                + "Content-Length: \(body.count)\r\n\r\n")
+                + "Content-Length: \(body.count)\r\n\r\n"
+        )
         connection.send(Array(body.prefix(limit)))
         return limit >= body.count
     }
 
     static func refuse(
-        _ connection: RawServer.Connection, _ status: Int, _ code: String, _ fields: [String] = [], _ more: String = ""
+        _ connection: RawServer.Connection,
+        _ status: Int,
+        _ code: String,
+        _ fields: [String] = [],
+        _ more: String = ""
     ) {
         let text = "<?xml version=\"1.0\"?><Error><Code>\(code)</Code><Message>words</Message>\(more)</Error>"
         connection.respond(status, fields, Array(text.utf8))
@@ -65,14 +72,20 @@ struct S3FaultTests {
             Self.serve(request, connection, cutAt: [30, 0, 25].count > number ? [30, 0, 25][number] : .max)
         }
         #expect(try fetch(store(server)) == Array(Self.data[200..<300]))
-        #expect(server.requests.map { Self.field("range", $0) } == [200, 230, 230, 255].map { "bytes=\($0)-299" })
+        #expect(
+            server.requests.map { Self.field("range", $0) } == [200, 230, 230, 255].map { "bytes=\($0)-299" }
+        )
         #expect(server.requests.allSatisfy { Self.field("if-match", $0) == "\"tag\"" })
     }
 
     @Test func `a busy server is asked again`() throws {
         let server = try RawServer.answering { number, request, connection in
             guard number < 3 else { return Self.serve(request, connection) }
-            Self.refuse(connection, [503, 500, 429][number], ["SlowDown", "InternalError", "TooMany"][number])
+            Self.refuse(
+                connection,
+                [503, 500, 429][number],
+                ["SlowDown", "InternalError", "TooMany"][number]
+            )
             return true
         }
         #expect(try fetch(store(server)) == Array(Self.data[200..<300]))
@@ -123,8 +136,12 @@ struct S3FaultTests {
 
     @Test func `bytes past the end of an answer without length never reach the sink`() throws {
         let server = try RawServer.answering { _, _, connection in
-            connection.send("HTTP/1.1 206 Partial Content\r\nETag: \"tag\"\r\nContent-Range: bytes 200-299/1000\r\n")
-            connection.send("Transfer-Encoding: chunked\r\n\r\n32\r\n\(String(repeating: "a", count: 50))\r\n")
+            connection.send(
+                "HTTP/1.1 206 Partial Content\r\nETag: \"tag\"\r\nContent-Range: bytes 200-299/1000\r\n"
+            )
+            connection.send(
+                "Transfer-Encoding: chunked\r\n\r\n32\r\n\(String(repeating: "a", count: 50))\r\n"
+            )
             connection.wait(seconds: 1)
             connection.send("33\r\n\(String(repeating: "b", count: 51))\r\n0\r\n\r\n")
             return false
@@ -156,8 +173,18 @@ struct S3FaultTests {
     @Test func `another version is stale, whatever the status`() throws {
         let server = try RawServer.answering { number, _, connection in
             switch number {
-            case 0: connection.respond(206, ["ETag: \"new\"", "Content-Range: bytes 200-299/1000"], Array(Self.data[200..<300]))
-            case 1: connection.respond(206, ["ETag: \"tag\"", "Content-Range: bytes 200-299/900"], Array(Self.data[200..<300]))
+            case 0:
+                connection.respond(
+                    206,
+                    ["ETag: \"new\"", "Content-Range: bytes 200-299/1000"],
+                    Array(Self.data[200..<300])
+                )
+            case 1:
+                connection.respond(
+                    206,
+                    ["ETag: \"tag\"", "Content-Range: bytes 200-299/900"],
+                    Array(Self.data[200..<300])
+                )
             case 2: Self.refuse(connection, 412, "PreconditionFailed")
             default: Self.refuse(connection, 404, "NoSuchKey")
             }
@@ -194,8 +221,12 @@ struct S3FaultTests {
                 Self.refuse(connection, 400, "AuthorizationHeaderMalformed", [], "<Region>eu-west-1</Region>")
             default:
                 Self.refuse(
-                    connection, 307, "TemporaryRedirect", [],
-                    "<Endpoint>bucket.s3.eu-west-1.amazonaws.com</Endpoint>")
+                    connection,
+                    307,
+                    "TemporaryRedirect",
+                    [],
+                    "<Endpoint>bucket.s3.eu-west-1.amazonaws.com</Endpoint>"
+                )
             }
             return true
         }
@@ -239,14 +270,17 @@ struct S3FaultTests {
                 }
                 connection.send(
                     "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nETag: \"t\"\r\n"
-                        + "Last-Modified: Mon, 12 Oct 2009 17:50:30 GMT\r\n\r\n")
+                        + "Last-Modified: Mon, 12 Oct 2009 17:50:30 GMT\r\n\r\n"
+                )
             } else {
                 Self.refuse(connection, 400, "ExpiredToken")
             }
             return true
         }
         let found = try store(server).attributes(of: RelativePath("file"), known: .file)
-        #expect(found == Attributes(kind: .file, size: 5, modified: 1_255_369_830_000_000_000, etag: ETag("t")))
+        #expect(
+            found == Attributes(kind: .file, size: 5, modified: 1_255_369_830_000_000_000, etag: ETag("t"))
+        )
         #expect(server.requests.map { $0.prefix(4) } == ["HEAD", "GET ", "HEAD"])
         #expect(credentials.refusalCount == 1)
     }
@@ -255,14 +289,20 @@ struct S3FaultTests {
         let server = try RawServer.answering { _, request, connection in Self.serve(request, connection) }
         let store = try store(server)
         #expect(throws: StoreError.cancelled) {
-            try store.fetch(Span(offset: 0, count: 10), of: version(store)) { (_) throws(StoreError) in throw .cancelled }
+            try store.fetch(Span(offset: 0, count: 10), of: version(store)) { (_) throws(StoreError) in
+                throw .cancelled
+            }
         }
         #expect(server.requests.count == 1)
     }
 
     @Test func `anonymous requests are unsigned, requester pays is said`() throws {
         let server = try RawServer.answering { _, request, connection in Self.serve(request, connection) }
-        _ = try fetch(store(server) { $0.anonymous = true; $0.requesterPays = true })
+        _ = try fetch(
+            store(server) {
+                $0.anonymous = true; $0.requesterPays = true
+            }
+        )
         #expect(Self.field("authorization", server.requests[0]) == nil)
         #expect(Self.field("x-amz-request-payer", server.requests[0]) == "requester")
         _ = try fetch(store(server) { $0.requesterPays = true })
@@ -289,78 +329,5 @@ struct S3FaultTests {
         let alone = try store(server) { $0.companionsMaximum = 0 }
         #expect(try alone.attributes(of: RelativePath("x"), known: nil).kind == .directory)
         #expect(server.requests.count == 3)
-    }
-
-    static func list(_ connection: RawServer.Connection, _ entries: String) {
-        let text =
-            "<ListBucketResult><EncodingType>url</EncodingType><IsTruncated>false</IsTruncated>\(entries)"
-            + "</ListBucketResult>"
-        connection.respond(200, [], Array(text.utf8))
-    }
-
-    static func object(_ key: String, etag: String = "&quot;e&quot;") -> String {
-        "<Contents><Key>\(key)</Key><Size>1</Size><ETag>\(etag)</ETag>"
-            + "<LastModified>2009-10-12T17:50:30.5Z</LastModified></Contents>"
-    }
-
-    static func prefix(_ text: String) -> String { "<CommonPrefixes><Prefix>\(text)</Prefix></CommonPrefixes>" }
-
-    @Test func `keys that cannot be names are hidden and counted`() throws {
-        let long = String(repeating: "x", count: 256)
-        let fits = String(repeating: "y", count: 255)
-        let server = try RawServer.answering { _, _, connection in
-            let shown = Self.object("p/d/") + Self.object("p/d/a") + Self.object("p/d/%FF%00x".replacing("%00", with: "%01"))
-            let files = Self.object("p/d/.") + Self.object("p/d/..") + Self.object("p/d/\(long)")
-                + Self.object("p/d/nul%00") + Self.object("elsewhere") + Self.object("p/d/both") + Self.object("p/d/\(fits)")
-            let directories = [Self.prefix("p/d//"), Self.prefix("p/d/./"), Self.prefix("p/d/../"),
-                Self.prefix("p/d/\(long)/"), Self.prefix("p/d/both/"), Self.prefix("p/d/e%2Bf+g/")].joined()
-            Self.list(connection, shown + files + directories)
-            return true
-        }
-        let listed = try Listed(store(server), RelativePath("d"))
-        #expect(Set(listed.entries.keys) == [
-            Array("a".utf8), [0xFF, 1, 0x78], Array("both".utf8), Array("e+f g".utf8), Array(fits.utf8),
-        ])
-        #expect(listed["both"]?.kind == .directory)
-        #expect(listed["a"]?.modified == 1_255_369_830_000_000_000)
-        #expect(listed.hidden == 10)
-        #expect(listed.order.count == 5)
-    }
-
-    @Test func `a listing that does not say where it goes on, or goes in a circle, is corrupt`() throws {
-        let server = try RawServer.answering { number, _, connection in
-            let token = number == 0 ? "" : "<NextContinuationToken>same</NextContinuationToken>"
-            let text = "<ListBucketResult><IsTruncated>true</IsTruncated>\(token)\(Self.object("p/a"))</ListBucketResult>"
-            connection.respond(200, [], Array(text.utf8))
-            return true
-        }
-        let store = try store(server)
-        #expect(throws: StoreError.self) { try Listed(store, .root) }
-        #expect(throws: StoreError.self) { try Listed(store, .root) }
-        #expect(server.requests.count == 3)
-    }
-
-    @Test(arguments: ["a&#13;&#10;X: y", "", "a\"b"])
-    func `an ETag that cannot be sent back is corrupt`(etag: String) throws {
-        let server = try RawServer.answering { _, _, connection in
-            Self.list(connection, Self.object("p/a", etag: etag))
-            return true
-        }
-        let store = try store(server)
-        let error = #expect(throws: StoreError.self) { try Listed(store, .root) }
-        guard case .corrupt? = error else {
-            Issue.record("\(String(describing: error))")
-            return
-        }
-    }
-
-    @Test func `an address outside of the store is refused without a request`() throws {
-        let server = try RawServer.answering { _, request, connection in Self.serve(request, connection) }
-        let store = try store(server)
-        for uri in ["s3://bucket/p", "s3://bucket/px/file", "s3://other/p/file", "s3://bucket/file"] {
-            let version = FileVersion(uri: UFSURI(uri), etag: ETag("tag"), size: 1000)
-            #expect(throws: StoreError.self) { try store.fetch(Span(offset: 0, count: 1), of: version) { _ in } }
-        }
-        #expect(server.requests.isEmpty)
     }
 }

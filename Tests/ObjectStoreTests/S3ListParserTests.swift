@@ -41,7 +41,8 @@ struct S3ListParserTests {
         var random = SplitMix(state: seed)
         let pieces = [
             "<", ">", "/", "&", ";", "#", "x", "<a>", "</a>", "<Contents>", "</Contents>", "<Key>", "</Key>",
-            "<ListBucketResult>", "</ListBucketResult>", "]]>", "<![CDATA[", "<!--", "-->", "?>", "<?", "\"", "'", "\0",
+            "<ListBucketResult>", "</ListBucketResult>", "]]>", "<![CDATA[", "<!--", "-->", "?>", "<?", "\"",
+            "'", "\0",
             "<CommonPrefixes>", "<Prefix>", "</Prefix>", "<IsTruncated>", "true", "&lt;", "\u{FF}", " ",
         ]
         for _ in 0..<20_000 {

@@ -11,14 +11,17 @@ struct S3RetryTests {
         return S3Retry(limits: limits, object: "s3://b/k")
     }
 
-    private func refusal(_ status: Int, _ code: String = "", region: String? = nil, date: Int64? = nil) -> S3Failure {
+    private func refusal(_ status: Int, _ code: String = "", region: String? = nil, date: Int64? = nil)
+        -> S3Failure
+    {
         var answer = S3Answer(status: status, code: code)
         answer.region = region
         answer.date = date
         return .refused(answer)
     }
 
-    private func step(_ retry: inout S3Retry, _ failure: S3Failure, after seconds: Double = 0) -> S3Retry.Step {
+    private func step(_ retry: inout S3Retry, _ failure: S3Failure, after seconds: Double = 0) -> S3Retry.Step
+    {
         retry.step(after: failure, elapsed: .seconds(seconds), hasProgressed: false, random: 0.5)
     }
 
@@ -85,7 +88,8 @@ struct S3RetryTests {
         #expect(step(&retry, refusal(503)) == .again(after: .milliseconds(150)))
         #expect(
             retry.step(after: refusal(503), elapsed: .zero, hasProgressed: true, random: 0.5)
-                == .again(after: .milliseconds(75)))
+                == .again(after: .milliseconds(75))
+        )
         _ = step(&retry, refusal(503))
         _ = step(&retry, refusal(503))
         guard case .giveUp = step(&retry, refusal(503)) else {
@@ -119,7 +123,8 @@ struct S3RetryTests {
 
     @Test func `regions are found in host names`() {
         let hosts = [
-            ("bucket.s3.eu-west-1.amazonaws.com", "eu-west-1"), ("https://s3.us-west-2.amazonaws.com/", "us-west-2"),
+            ("bucket.s3.eu-west-1.amazonaws.com", "eu-west-1"),
+            ("https://s3.us-west-2.amazonaws.com/", "us-west-2"),
             ("b.s3-ap-south-1.amazonaws.com", "ap-south-1"),
             ("b.s3.dualstack.eu-north-1.amazonaws.com", "eu-north-1"),
             ("s3.cn-north-1.amazonaws.com.cn", "cn-north-1"),
@@ -131,7 +136,9 @@ struct S3RetryTests {
     }
 
     @Test func `endpoints are addressed by path or by host`() throws {
-        func authority(_ bucket: String, _ endpoint: String?, _ path: Bool?, region: String? = nil) throws -> String {
+        func authority(_ bucket: String, _ endpoint: String?, _ path: Bool?, region: String? = nil) throws
+            -> String
+        {
             var options = S3Options(bucket: bucket)
             options.endpoint = endpoint
             options.usesPathStyle = path
@@ -141,13 +148,17 @@ struct S3RetryTests {
         }
         #expect(try authority("b", nil, nil) == "https://b.s3.us-east-1.amazonaws.com")
         #expect(try authority("b.c", nil, nil) == "https://s3.us-east-1.amazonaws.com/b.c")
-        #expect(try authority("b", nil, nil, region: "cn-north-1") == "https://b.s3.cn-north-1.amazonaws.com.cn")
+        #expect(
+            try authority("b", nil, nil, region: "cn-north-1") == "https://b.s3.cn-north-1.amazonaws.com.cn"
+        )
         #expect(try authority("b", "http://h:9000/", nil) == "http://h:9000/b")
         #expect(try authority("b", "http://h:80", false) == "http://b.h")
         #expect(try authority("b", "https://h:443/s3/", nil) == "https://h/s3/b")
         #expect(try authority("b", "h:9000", nil) == "https://h:9000/b")
         #expect(try authority("b", "http://[::1]:9000", nil) == "http://[::1]:9000/b")
-        for bad in ["ftp://h", "http://", "http://h:0", "http://h:x", "http://u@h", "http://h?x", "http://a b"] {
+        for bad in [
+            "ftp://h", "http://", "http://h:0", "http://h:x", "http://u@h", "http://h?x", "http://a b",
+        ] {
             #expect(throws: S3OptionsError.self) { try authority("b", bad, nil) }
         }
         #expect(throws: S3OptionsError.self) { try authority("b", nil, nil, region: "a/b") }

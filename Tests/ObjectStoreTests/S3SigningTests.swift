@@ -10,7 +10,9 @@ import TestServers
 /// The examples of Amazon's documentation, "Signature Calculations for the Authorization Header".
 struct S3SigningTests {
     private let credentials = Credentials(
-        accessKeyID: "AKIAIOSFODNN7EXAMPLE", secretAccessKey: "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY")
+        accessKeyID: "AKIAIOSFODNN7EXAMPLE",
+        secretAccessKey: "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"
+    )
     private let host = ("host", "examplebucket.s3.amazonaws.com")
     private let date = ("x-amz-date", "20130524T000000Z")
     private let empty = ("x-amz-content-sha256", SigV4Request.emptyPayloadHash)
@@ -23,17 +25,26 @@ struct S3SigningTests {
         _ payload: String = SigV4Request.emptyPayloadHash
     ) -> String {
         let request = SigV4Request(
-            method: method, path: Array(path.utf8), query: Array(query.utf8),
-            headers: headers.map { (name: $0.0, value: $0.1) }, payloadHash: payload)
+            method: method,
+            path: Array(path.utf8),
+            query: Array(query.utf8),
+            headers: headers.map { (name: $0.0, value: $0.1) },
+            payloadHash: payload
+        )
         let value = SigV4Signer().authorization(
-            for: request, credentials: credentials, region: "us-east-1", date: Array("20130524T000000Z".utf8))
+            for: request,
+            credentials: credentials,
+            region: "us-east-1",
+            date: Array("20130524T000000Z".utf8)
+        )
         return String(value.suffix(64))
     }
 
     @Test func `GET of an object is signed as documented`() {
         #expect(
             signature("GET", "/test.txt", "", [host, ("range", "bytes=0-9"), empty, date])
-                == "f0e8bdb87c964420e857bd35b5d6ed310bd44f0170aba48dd91039c6036bdb41")
+                == "f0e8bdb87c964420e857bd35b5d6ed310bd44f0170aba48dd91039c6036bdb41"
+        )
     }
 
     @Test func `PUT of an object is signed as documented`() {
@@ -44,19 +55,22 @@ struct S3SigningTests {
         ]
         #expect(
             signature("PUT", "/test%24file.text", "", headers, payload)
-                == "98ad721746da40c64f1a55b78f14c238d841ea1380cd77a1b5971af0ece108bd")
+                == "98ad721746da40c64f1a55b78f14c238d841ea1380cd77a1b5971af0ece108bd"
+        )
     }
 
     @Test func `GET of a bucket's lifecycle is signed as documented`() {
         #expect(
             signature("GET", "/", "lifecycle=", [host, empty, date])
-                == "fea454ca298b7da1c68078a5d1bdbfbbe0d65c699e0f91ac7a200a0136783543")
+                == "fea454ca298b7da1c68078a5d1bdbfbbe0d65c699e0f91ac7a200a0136783543"
+        )
     }
 
     @Test func `a listing is signed as documented`() {
         #expect(
             signature("GET", "/", "max-keys=2&prefix=J", [host, empty, date])
-                == "34b48302e7b5fa45bde8084f4b7868a86f0a534bc59db6670ed5711ef69dc6f7")
+                == "34b48302e7b5fa45bde8084f4b7868a86f0a534bc59db6670ed5711ef69dc6f7"
+        )
     }
 
     @Test func `a whole request has the documented signature`() {
@@ -71,14 +85,19 @@ struct S3SigningTests {
         var request = S3Request(.getObject, key: Array("test.txt".utf8))
         request.range = .init(offset: 0, count: 10)
         let signing = S3Signing(
-            endpoint: endpoint, credentials: credentials, now: 1_369_353_600, requesterPays: false)
+            endpoint: endpoint,
+            credentials: credentials,
+            now: 1_369_353_600,
+            requesterPays: false
+        )
         let message = SigV4Signer().signed(request, signing)
         #expect(message.url == "https://examplebucket.s3.amazonaws.com/test.txt")
         #expect(
             message.headers.last?.value
                 == "AWS4-HMAC-SHA256 Credential=AKIAIOSFODNN7EXAMPLE/20130524/us-east-1/s3/aws4_request,"
                 + "SignedHeaders=host;range;x-amz-content-sha256;x-amz-date,"
-                + "Signature=f0e8bdb87c964420e857bd35b5d6ed310bd44f0170aba48dd91039c6036bdb41")
+                + "Signature=f0e8bdb87c964420e857bd35b5d6ed310bd44f0170aba48dd91039c6036bdb41"
+        )
     }
 
     /// Cases that libcurl 7.88 signs rightly: sorted queries with values, encoded paths.
@@ -108,22 +127,33 @@ struct S3SigningTests {
         let signed = names.split(separator: ";").compactMap { name in fields.first { $0.name == name } }
         let parts = target.split(separator: "?", maxSplits: 1, omittingEmptySubsequences: false)
         let request = SigV4Request(
-            method: "GET", path: Array(parts[0].utf8), query: Array((parts.count > 1 ? parts[1] : "").utf8),
-            headers: signed, payloadHash: SigV4Request.emptyPayloadHash)
+            method: "GET",
+            path: Array(parts[0].utf8),
+            query: Array((parts.count > 1 ? parts[1] : "").utf8),
+            headers: signed,
+            payloadHash: SigV4Request.emptyPayloadHash
+        )
         let ours = SigV4Signer().authorization(
             for: request,
             credentials: Credentials(accessKeyID: "AKIAIOSFODNN7EXAMPLE", secretAccessKey: "a/secret+key"),
-            region: "eu-west-3", date: Array(date.utf8))
+            region: "eu-west-3",
+            date: Array(date.utf8)
+        )
         #expect(ours.suffix(64) == theirs.suffix(64))
     }
 
     @Test func `a query is in the order and form that the signature wants`() {
         let request = S3Request(
-            listing: Array("a b/ü+&=".utf8), isDirectory: true, entriesMaximum: 1000, token: "t/=+")
+            listing: Array("a b/ü+&=".utf8),
+            isDirectory: true,
+            entriesMaximum: 1000,
+            token: "t/=+"
+        )
         #expect(
             String(decoding: request.query, as: UTF8.self)
                 == "continuation-token=t%2F%3D%2B&delimiter=%2F&encoding-type=url&list-type=2&max-keys=1000"
-                + "&prefix=a%20b%2F%C3%BC%2B%26%3D")
+                + "&prefix=a%20b%2F%C3%BC%2B%26%3D"
+        )
     }
 
     @Test func `dates are read and written`() {
@@ -144,7 +174,9 @@ struct S3SigningTests {
             let text = String(decoding: CivilTime.amazon(second), as: UTF8.self)
             let digits = text.filter(\.isNumber).map(String.init)
             func part(_ range: Range<Int>) -> String { digits[range].joined() }
-            let iso = "\(part(0..<4))-\(part(4..<6))-\(part(6..<8))T\(part(8..<10)):\(part(10..<12)):\(part(12..<14))Z"
+            let iso =
+                "\(part(0..<4))-\(part(4..<6))-\(part(6..<8))T"
+                + "\(part(8..<10)):\(part(10..<12)):\(part(12..<14))Z"
             #expect(CivilTime.parseISO8601(Array(iso.utf8)) == second)
         }
     }

@@ -22,7 +22,8 @@ public struct TLSProxy: Sendable {
               client_body_temp_path {dir}/a; proxy_temp_path {dir}/b; fastcgi_temp_path {dir}/c;
               uwsgi_temp_path {dir}/d; scgi_temp_path {dir}/e;
               server {
-                listen 127.0.0.1:\(port) ssl; ssl_certificate {dir}/cert.pem; ssl_certificate_key {dir}/key.pem;
+                listen 127.0.0.1:\(port) ssl;
+                ssl_certificate {dir}/cert.pem; ssl_certificate_key {dir}/key.pem;
                 location / {
                   proxy_pass http://127.0.0.1:\(upstream); proxy_http_version 1.1; proxy_buffering off;
                   proxy_set_header Host $http_host; proxy_set_header Connection "";
@@ -33,10 +34,13 @@ public struct TLSProxy: Sendable {
         let start = """
             cd "$1" && openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 \
             -subj /CN=localhost -addext subjectAltName=IP:127.0.0.1,DNS:localhost,DNS:*.localhost \
-            -keyout key.pem -out cert.pem && exec "$(command -v nginx || echo /usr/sbin/nginx)" -p "$1" -c "$1/nginx.conf"
+            -keyout key.pem -out cert.pem && exec \
+            "$(command -v nginx || echo /usr/sbin/nginx)" -p "$1" -c "$1/nginx.conf"
             """
         process = try SupervisedProcess(
-            ["bash", "-c", start, "tls", "{dir}"], files: ["nginx.conf": configuration])
+            ["bash", "-c", start, "tls", "{dir}"],
+            files: ["nginx.conf": configuration]
+        )
         self.port = port
         certificateFile = "\(process.directory)/cert.pem"
         try process.wait(for: "nginx", limit: .seconds(20)) { Self.accepts(port) }

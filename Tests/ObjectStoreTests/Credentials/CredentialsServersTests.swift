@@ -78,4 +78,17 @@ import Testing
         }
         #expect(clock.now - start < .seconds(8))
     }
+
+    @Test func metadataServicesAreNotAskedThroughAProxy() async throws {
+        let endpoint = try Self.metadata.get().endpoint
+        await #expect(processExitsWith: .success) { [endpoint = endpoint as String] in
+            setenv("http_proxy", "http://127.0.0.1:1", 1)
+            let options = HTTPTransportOptions()
+            let request = HTTPRequest(url: endpoint)
+            let direct = HTTPTransport(options: CredentialsChain.metadataTransportOptions(from: options))
+            let status = try direct.send(request).head.status
+            #expect(status == 404)
+            #expect(throws: TransportError.self) { try HTTPTransport(options: options).send(request) }
+        }
+    }
 }
