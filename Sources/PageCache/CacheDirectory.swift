@@ -52,7 +52,9 @@ final class CacheDirectory: Sendable {
         defer { close(descriptor) }
         var text = [UInt8](repeating: 0, count: 64)
         let count = linux_pread_all(descriptor, &text, text.count, 0)
-        let digits = text.prefix(max(0, Int(count))).compactMap { Character(Unicode.Scalar($0)).hexDigitValue }
+        let digits = text.prefix(max(0, Int(count))).compactMap {
+            Character(Unicode.Scalar($0)).hexDigitValue
+        }
         guard digits.count == 32 else { return randomBoot() }
         return (0..<16).map { UInt8(digits[2 * $0] << 4 | digits[2 * $0 + 1]) }
     }

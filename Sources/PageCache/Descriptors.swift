@@ -21,7 +21,9 @@ final class DescriptorTable: Sendable {
     /// - Parameter descriptorsMaximum: The most descriptors kept; no more than a quarter of what the process may open.
     init(descriptorsMaximum: Int) {
         var limit = rlimit()
-        let allowed = getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 ? Int(clamping: limit.rlim_cur) : 1024
+        let allowed =
+            getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0
+            ? Int(clamping: limit.rlim_cur) : 1024
         holdersMaximum = max(1, min(descriptorsMaximum, allowed / 4))
     }
 

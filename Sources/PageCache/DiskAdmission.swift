@@ -37,7 +37,9 @@ final class DiskAdmission: Admission {
         while !rest.isEmpty {
             let count = min(rest.count, room - filled)
             let source = UnsafeRawBufferPointer(rebasing: rest.prefix(count))
-            UnsafeMutableRawBufferPointer(rebasing: buffer.bytes[filled..<filled + count]).copyMemory(from: source)
+            UnsafeMutableRawBufferPointer(rebasing: buffer.bytes[filled..<filled + count]).copyMemory(
+                from: source
+            )
             filled += count
             rest = rest.dropFirst(count)
             if filled == room { try write(filled) }

@@ -47,18 +47,25 @@ extension DiskContent {
                 (region, encoded(state.regions[region], region, boot, state.nonce))
             }
             return Changes(
-                header: header, entries: entries, checksums: state.pending.sorted { $0.first < $1.first },
-                dirty: state.dirtyRegions)
+                header: header,
+                entries: entries,
+                checksums: state.pending.sorted { $0.first < $1.first },
+                dirty: state.dirtyRegions
+            )
         }
     }
 
     private func encoded(
-        _ held: DiskState.Region?, _ region: Int, _ boot: [UInt8], _ nonce: UInt64
+        _ held: DiskState.Region?,
+        _ region: Int,
+        _ boot: [UInt8],
+        _ nonce: UInt64
     ) -> [UInt8] {
         let held = held ?? DiskState.Region()
         return CacheRecord.encode(
             CacheRecord.Entry(region: region, boot: boot, present: held.present, trusted: held.trusted),
-            nonce: nonce)
+            nonce: nonce
+        )
     }
 
     /// - Returns: 0 or `-errno`.
@@ -75,7 +82,10 @@ extension DiskContent {
         }
         for run in changes.checksums {
             let offset = CacheRecord.checksumOffset(run.first, headerBytes: headerBytes, size: version.size)
-            writer.add(run.sums.flatMap { sum in (0..<4).map { UInt8(truncatingIfNeeded: sum >> (8 * $0)) } }, at: offset)
+            writer.add(
+                run.sums.flatMap { sum in (0..<4).map { UInt8(truncatingIfNeeded: sum >> (8 * $0)) } },
+                at: offset
+            )
         }
         for entry in changes.entries where changes.header == nil || entry.region != 0 {
             writer.add(entry.bytes, at: CacheRecord.entryOffset(entry.region, headerBytes: headerBytes))
@@ -121,11 +131,17 @@ extension DiskContent {
 
     /// Which granules of a run have the checksum of the record.
     private func matching(
-        _ part: Range<Int>, _ data: Descriptor, _ record: Int32, _ buffer: WriteBuffer
+        _ part: Range<Int>,
+        _ data: Descriptor,
+        _ record: Int32,
+        _ buffer: WriteBuffer
     ) -> [Bool] {
         var wanted = [UInt32](repeating: 0, count: part.count)
         let place = CacheRecord.checksumOffset(
-            part.lowerBound, headerBytes: CacheRecord.headerBytes(of: version), size: version.size)
+            part.lowerBound,
+            headerBytes: CacheRecord.headerBytes(of: version),
+            size: version.size
+        )
         let span = Granule.span(of: part, size: version.size)
         let got = linux_pread_all(record, &wanted, part.count * 4, place)
         let count = linux_pread_all(data.number, buffer.bytes.baseAddress, span.count, span.offset)
@@ -138,7 +154,8 @@ extension DiskContent {
         return part.indices.map { granule in
             let index = granule - part.lowerBound
             let end = min((index + 1) * Granule.bytes, span.count)
-            return end <= Int(count) && (index + 1) * 4 <= Int(got) && sums[index] == UInt32(littleEndian: wanted[index])
+            return end <= Int(count) && (index + 1) * 4 <= Int(got)
+                && sums[index] == UInt32(littleEndian: wanted[index])
         }
     }
 

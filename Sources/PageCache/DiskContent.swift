@@ -70,7 +70,8 @@ final class DiskContent: StoredContent {
                 touch()
                 return PinnedBytes(
                     pieces: [.file(descriptor: descriptor.number, offset: span.offset, count: span.count)],
-                    pin: DiskPin(self, descriptor, granules, incarnation: incarnation))
+                    pin: DiskPin(self, descriptor, granules, incarnation: incarnation)
+                )
             case .missing: return nil
             case .unprepared: prepare(granules)
             case .unchecked: guard check(granules) else { return nil }

@@ -31,7 +31,8 @@ final class FileTable: Sendable {
     ///   - onClose: Called when the handle is gone.
     ///   - makeContent: Makes its content if there is none.
     func open(
-        _ version: FileVersion, in context: CacheContext,
+        _ version: FileVersion,
+        in context: CacheContext,
         onClose: @escaping @Sendable (CachedFile) -> Void,
         makeContent: (VersionKey) -> any StoredContent
     ) -> OpenCachedFile {
@@ -62,7 +63,9 @@ final class FileTable: Sendable {
 
     /// Keeps a version in the table without a handle, while something is done to it.
     func borrow(
-        _ version: FileVersion, _ key: VersionKey, makeContent: () -> any StoredContent
+        _ version: FileVersion,
+        _ key: VersionKey,
+        makeContent: () -> any StoredContent
     ) -> CachedFile {
         state.withLock { state in
             let file =

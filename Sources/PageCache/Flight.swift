@@ -107,7 +107,8 @@ struct Deadline: Sendable {
         let nanoseconds = now.tv_nsec + Int(attoseconds / 1_000_000_000)
         time = timespec(
             tv_sec: now.tv_sec + Int(seconds) + nanoseconds / 1_000_000_000,
-            tv_nsec: nanoseconds % 1_000_000_000)
+            tv_nsec: nanoseconds % 1_000_000_000
+        )
     }
 
     /// Whether it has passed.

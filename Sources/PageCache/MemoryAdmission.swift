@@ -33,7 +33,9 @@ final class MemoryAdmission: Admission {
                 heldBlocks = heldBlocks.lowerBound..<heldBlocks.upperBound + 1
             }
             let count = min(rest.count, MemoryArena.blockBytes - inside)
-            if let target = block?.baseAddress, let source = UnsafeRawBufferPointer(rebasing: rest).baseAddress {
+            if let target = block?.baseAddress,
+                let source = UnsafeRawBufferPointer(rebasing: rest).baseAddress
+            {
                 (target + inside).copyMemory(from: source, byteCount: count)
             }
             rest = rest.dropFirst(count)

@@ -35,7 +35,7 @@ final class MemoryArena: @unchecked Sendable {
     /// - Parameter bytesMaximum: The size of the region; rounded down to whole blocks.
     /// - Throws: ``PageCacheError/noMemory(bytes:)``.
     init(bytesMaximum: Int64) throws(PageCacheError) {
-        blockCount = Int(min(bytesMaximum, Int64(UInt32.max)  * Int64(Self.blockBytes))) / Self.blockBytes
+        blockCount = Int(min(bytesMaximum, Int64(UInt32.max) * Int64(Self.blockBytes))) / Self.blockBytes
         guard let base = linux_memory_reserve(blockCount * Self.blockBytes) else {
             throw .noMemory(bytes: bytesMaximum)
         }
@@ -53,7 +53,9 @@ final class MemoryArena: @unchecked Sendable {
     /// The bytes of a block.
     func bytes(of slot: UInt32) -> UnsafeMutableRawBufferPointer {
         UnsafeMutableRawBufferPointer(
-            start: base + Int(slot) * Self.blockBytes, count: Self.blockBytes)
+            start: base + Int(slot) * Self.blockBytes,
+            count: Self.blockBytes
+        )
     }
 
     /// How warm a block is.

@@ -132,7 +132,9 @@ final class MemoryStore: Sendable {
             } else if !spentOnly {
                 arena.setWarmth(warmth - 1, of: UInt32(slot))
                 // Below the fresh ones comes hot, which is for blocks that were read: skip it.
-                if warmth - 1 == MemoryArena.Warmth.hot { arena.setWarmth(MemoryArena.Warmth.warm, of: UInt32(slot)) }
+                if warmth - 1 == MemoryArena.Warmth.hot {
+                    arena.setWarmth(MemoryArena.Warmth.warm, of: UInt32(slot))
+                }
             }
         }
         return chosen

@@ -24,21 +24,29 @@ public final class PageCache: PageSource {
     ///   - logger: Gets a line when the cache directory fails or cached bytes are corrupt.
     /// - Throws: ``PageCacheError``, whose description is one line for the user.
     public convenience init(
-        options: PageCacheOptions, next: any SpanSource, logger: Logger
+        options: PageCacheOptions,
+        next: any SpanSource,
+        logger: Logger
     ) throws(PageCacheError) {
         try self.init(options: options, next: next, logger: logger, boot: CacheDirectory.currentBoot())
     }
 
     /// The same under a boot id of a test's choice.
     init(
-        options: PageCacheOptions, next: any SpanSource, logger: Logger, boot: [UInt8]
+        options: PageCacheOptions,
+        next: any SpanSource,
+        logger: Logger,
+        boot: [UInt8]
     ) throws(PageCacheError) {
         try options.validate()
         let metrics = PageCacheMetrics()
         files = FileTable()
         context = CacheContext(
-            next: next, options: options, metrics: metrics,
-            privateBuffers: PrivateBuffers(bytesMaximum: options.uncachedBytesMaximum))
+            next: next,
+            options: options,
+            metrics: metrics,
+            privateBuffers: PrivateBuffers(bytesMaximum: options.uncachedBytesMaximum)
+        )
         switch options.storage {
         case .memory(let bytesMaximum):
             metrics.capacityBytes.record(bytesMaximum)
@@ -47,8 +55,14 @@ public final class PageCache: PageSource {
             metrics.capacityBytes.record(bytesMaximum)
             store = .disk(
                 DiskStore(
-                    directory: try CacheDirectory(path: path, boot: boot), bytesMaximum: bytesMaximum,
-                    options: options, files: files, metrics: metrics, logger: logger))
+                    directory: try CacheDirectory(path: path, boot: boot),
+                    bytesMaximum: bytesMaximum,
+                    options: options,
+                    files: files,
+                    metrics: metrics,
+                    logger: logger
+                )
+            )
         }
     }
 
@@ -112,7 +126,9 @@ public final class PageCache: PageSource {
         switch store {
         case .memory(let memory):
             memory.trim(
-                idleBeforeTrim: context.options.idleBeforeTrim, idleBeforeDrop: context.options.idleBeforeDrop)
+                idleBeforeTrim: context.options.idleBeforeTrim,
+                idleBeforeDrop: context.options.idleBeforeDrop
+            )
             memory.takeEmptied().forEach(files.retire)
         case .disk(let disk):
             disk.housekeep()
@@ -149,14 +165,17 @@ extension PageCacheOptions {
             case .directory(_, let bytes): bytes
             }
         guard bytesMaximum >= CacheLimits.bytesMinimum else {
-            throw .badOption("the cache size is \(bytesMaximum) bytes; give at least \(CacheLimits.bytesMinimum)")
+            throw .badOption(
+                "the cache size is \(bytesMaximum) bytes; give at least \(CacheLimits.bytesMinimum)"
+            )
         }
         guard (8...65536).contains(descriptorsMaximum) else {
             throw .badOption("the cache's descriptor limit is \(descriptorsMaximum); give 8 to 65536")
         }
         guard uncachedBytesMaximum >= 1 << 20 else {
             throw .badOption(
-                "the limit for uncached reads is \(uncachedBytesMaximum) bytes; give at least 1048576")
+                "the limit for uncached reads is \(uncachedBytesMaximum) bytes; give at least 1048576"
+            )
         }
     }
 }

@@ -18,7 +18,8 @@ enum Granule {
     static func span(of granules: Range<Int>, size: Int64) -> Span {
         Span(
             from: Int64(granules.lowerBound) * Int64(bytes),
-            to: min(Int64(granules.upperBound) * Int64(bytes), size))
+            to: min(Int64(granules.upperBound) * Int64(bytes), size)
+        )
     }
 }
 
