@@ -3,8 +3,8 @@ public import Pages
 
 /// The record file of one cached version: who it is, which granules are there, their checksums.
 ///
-/// `docs/design.md` shows the bytes. Everything that reads a record goes through the two parsers here, which are total:
-/// any bytes give a value or a ``CacheRecordError``.
+/// `docs/design.md` shows the bytes. Everything that reads a record goes through the two parsers here,
+/// which are total: any bytes give a value or a ``CacheRecordError``.
 public enum CacheRecord {
     /// Bytes of one region of the file: the unit of a region entry and of eviction.
     static let regionBytes: Int64 = 1 << 20
@@ -195,6 +195,7 @@ public enum CacheRecordError: Error, Hashable, Sendable {
 enum GranuleBits {
     /// The set of a range of granules.
     /// - Parameter range: Within 0..<256.
+    /// - Returns: A bit for each.
     static func mask(_ range: Range<Int>) -> SIMD4<UInt64> {
         var mask = SIMD4<UInt64>()
         for word in 0..<4 {

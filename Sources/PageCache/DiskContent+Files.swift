@@ -84,7 +84,9 @@ extension DiskContent {
         }
     }
 
-    /// Reads a group of region entries. Nothing is present of those that fail their check.
+    /// Reads a group of region entries.
+    ///
+    /// Nothing is present of those that fail their check.
     private func load(_ group: Int, from record: Descriptor?) {
         let header = state.withLock {
             CacheRecord.Header(
@@ -134,7 +136,9 @@ extension DiskContent {
         }
     }
 
-    /// Removes both files, the record first, and forgets what was in them. The caller holds the stripe.
+    /// Removes both files, the record first, and forgets what was in them.
+    ///
+    /// The caller holds the stripe.
     func removeFiles() {
         let old = state.withLock { state in
             let old = state.descriptor
@@ -196,7 +200,8 @@ extension DiskContent {
         }
         let descriptor = Descriptor(data)
         var status = stat()
-        // One write of the whole file gives it its length; anything else needs it now, for the record to be believed.
+        // One write of the whole file gives it its length; anything else needs it now, for the record to be
+        // believed.
         let isWhole =
             granules.count == Granule.count(size: version.size) && version.size <= CacheLimits.writeBytes
         guard fstat(data, &status) == 0, isWhole || ftruncate(data, off_t(version.size)) == 0 else {

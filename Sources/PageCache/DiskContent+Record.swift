@@ -12,7 +12,9 @@ extension DiskContent {
         let dirty: Set<Int>
     }
 
-    /// Writes what changed to the record. The data that it speaks of was written before.
+    /// Writes what changed to the record.
+    ///
+    /// The data that it speaks of was written before.
     /// - Returns: `false` if another thread is at it or it failed, so that it must be tried again.
     func writeRecord() -> Bool {
         guard let changes = takeChanges() else { return state.withLock { !$0.isDirty } }
@@ -161,7 +163,9 @@ extension DiskContent {
 
     // MARK: - Eviction
 
-    /// Gives up regions that nobody reads: their entries first, then their bytes. Nobody may be fetching there.
+    /// Gives up regions that nobody reads: their entries first, then their bytes.
+    ///
+    /// Nobody may be fetching there.
     /// - Returns: Bytes freed.
     func punch(_ range: Range<Int>) -> Int64 {
         guard let data = openDataFile() else { return 0 }
@@ -204,7 +208,9 @@ extension DiskContent {
         store.usage.withLock { _ = $0.remove(key) }
     }
 
-    /// Gives up the whole version: loans go on with the removed file. Nobody may be fetching it.
+    /// Gives up the whole version: loans go on with the removed file.
+    ///
+    /// Nobody may be fetching it.
     /// - Returns: Bytes freed.
     func discard() -> Int64 {
         let isMine = state.withLock { state in

@@ -5,8 +5,8 @@ import Synchronization
 
 /// The granules of one version on disk: a sparse data file, and a record of what is in it.
 ///
-/// The book of what is present lives here while the version is open or its record is unwritten. A record is written after the
-/// data it speaks of, and before data is removed. See ``CacheRecord``.
+/// The book of what is present lives here while the version is open or its record is unwritten. A record is
+/// written after the data it speaks of, and before data is removed. See ``CacheRecord``.
 final class DiskContent: StoredContent {
     let version: FileVersion
     let key: VersionKey

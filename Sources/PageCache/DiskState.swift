@@ -1,4 +1,6 @@
-/// The book of one version on disk. A pure value under the lock of its ``DiskContent``.
+/// The book of one version on disk.
+///
+/// A pure value under the lock of its ``DiskContent``.
 struct DiskState {
     /// What is known of 1 MiB of the file.
     struct Region {
@@ -177,8 +179,8 @@ struct DiskState {
         hasAllGroups = true
     }
 
-    /// The regions to evict first: those read already before those that wait to be read, the longest unused first;
-    /// among equals the last of the file, so that a reader who starts over finds its beginning.
+    /// The regions to evict first: those read already before those that wait to be read, the longest unused
+    /// first; among equals the last of the file, so that a reader who starts over finds its beginning.
     func coldest(_ wantedBytes: Int64, now: UInt32) -> [Int] {
         let order = regions.filter { $0.value.lent == 0 && $0.value.present != SIMD4() }.sorted {
             left,

@@ -6,7 +6,9 @@ import Synchronization
 
 // Making room, and finding out what an earlier process has left.
 extension DiskStore {
-    /// Frees bytes, the longest unused first. Does nothing while another thread is at it.
+    /// Frees bytes, the longest unused first.
+    ///
+    /// Does nothing while another thread is at it.
     /// - Parameter wanted: Bytes to free; more may go.
     func evict(_ wanted: Int64) {
         guard wanted > 0, !isEvicting.exchange(true, ordering: .acquiring) else { return }
@@ -62,7 +64,9 @@ extension DiskStore {
         }
     }
 
-    /// Removes the files of a version, the record first. The caller holds the stripe.
+    /// Removes the files of a version, the record first.
+    ///
+    /// The caller holds the stripe.
     /// - Returns: 0, also when there were none, or `-errno`.
     func unlinkFiles(of key: VersionKey) -> Int32 {
         for ending in [".record", ".data"] where unlinkat(directory.descriptor, key.path + ending, 0) != 0 {

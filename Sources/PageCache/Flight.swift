@@ -64,7 +64,9 @@ final class Flight: @unchecked Sendable {
         pthread_mutex_unlock(mutex)
     }
 
-    /// Ends the transfer and wakes the waiters. The claim must be out of the table by now.
+    /// Ends the transfer and wakes the waiters.
+    ///
+    /// The claim must be out of the table by now.
     func end(_ ending: Ending) {
         pthread_mutex_lock(mutex)
         self.ending = ending

@@ -2,7 +2,8 @@ import Pages
 
 /// Copies the bytes of one claimed run into blocks, on the thread that fetches them.
 ///
-/// A block is held from its first byte until its granules are published, so it cannot be evicted half-written.
+/// A block is held from its first byte until its granules are published, so it cannot be evicted half-
+/// written.
 final class MemoryAdmission: Admission {
     private let content: MemoryContent
     private let end: Int64

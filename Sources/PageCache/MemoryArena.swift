@@ -3,8 +3,8 @@ import Synchronization
 
 /// One reserved region of address space in blocks of 32 KiB, and how warm each block is.
 ///
-/// Memory comes when a block is first written and stays while the cache is at work: a fresh page costs a fault and a
-/// zeroing, about as much as the copy itself. Any thread may call it.
+/// Memory comes when a block is first written and stays while the cache is at work: a fresh page costs a
+/// fault and a zeroing, about as much as the copy itself. Any thread may call it.
 final class MemoryArena: @unchecked Sendable {
     // Safety: base and warmth are set once and valid until deinit; a block's bytes are written only by the
     // admission that holds the block and read only where they were published under the content's lock.
@@ -61,7 +61,9 @@ final class MemoryArena: @unchecked Sendable {
     /// How warm a block is.
     func warmth(of slot: Int) -> UInt8 { warmth[slot].load(ordering: .relaxed) }
 
-    /// Says how warm a block is. Races are harmless: eviction asks the owner before it takes a block.
+    /// Says how warm a block is.
+    ///
+    /// Races are harmless: eviction asks the owner before it takes a block.
     func setWarmth(_ value: UInt8, of slot: UInt32) {
         warmth[Int(slot)].store(value, ordering: .relaxed)
     }

@@ -140,7 +140,8 @@ final class MemoryStore: Sendable {
         return chosen
     }
 
-    /// Gives free memory back to the kernel once the cache is idle, and what was read when it is idle for long.
+    /// Gives free memory back to the kernel once the cache is idle, and what was read when it is idle for
+    /// long.
     /// - Parameters:
     ///   - idleBeforeTrim: Idle time after which free blocks lose their memory.
     ///   - idleBeforeDrop: Idle time after which blocks that were read become free.

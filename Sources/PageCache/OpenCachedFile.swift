@@ -67,7 +67,7 @@ final class OpenCachedFile: PageFile {
         case .stale: throw .stale
         case .timedOut:
             throw .unavailable(
-                "\(version.uri): another reader's transfer took more than \(context.options.flightWaitMaximum)"
+                "\(version.uri): waited \(context.options.flightWaitMaximum) for another reader's transfer"
             )
         }
     }

@@ -5,8 +5,8 @@ import Synchronization
 
 /// Keeps the bytes of open files in memory or on a local disk, and fetches each missing byte once.
 ///
-/// A link of the chain: it gets what it lacks from `next`. Any thread may call it. It has no threads of its own; the
-/// owner calls ``housekeep()`` about once a second and ``close()`` at the end.
+/// A link of the chain: it gets what it lacks from `next`. Any thread may call it. It has no threads of its
+/// own; the owner calls ``housekeep()`` about once a second and ``close()`` at the end.
 public final class PageCache: PageSource {
     private let context: CacheContext
     private let files: FileTable
@@ -17,7 +17,9 @@ public final class PageCache: PageSource {
         case disk(DiskStore)
     }
 
-    /// Sets up a cache. Looks at no cached file yet, so the time does not depend on how many there are.
+    /// Sets up a cache.
+    ///
+    /// Looks at no cached file yet, so the time does not depend on how many there are.
     /// - Parameters:
     ///   - options: Where the bytes lie, and the limits.
     ///   - next: Where missing bytes come from.
@@ -70,7 +72,9 @@ public final class PageCache: PageSource {
         close()
     }
 
-    /// Opens one version for reading. Does not wait, and looks at no disk yet.
+    /// Opens one version for reading.
+    ///
+    /// Does not wait, and looks at no disk yet.
     /// - Parameter version: What will be read.
     /// - Returns: The open file; the same object when the version is open already.
     public func open(_ version: FileVersion) -> any PageFile {
@@ -95,7 +99,9 @@ public final class PageCache: PageSource {
         files.retire(file.key)
     }
 
-    /// How many bytes of a version are cached; 0 when nothing is known of it. May read its record from the disk.
+    /// How many bytes of a version are cached; 0 when nothing is known of it.
+    ///
+    /// May read its record from the disk.
     /// - Parameter version: The version to look for.
     /// - Returns: Bytes in the cache, between 0 and the version's size.
     public func cachedBytes(of version: FileVersion) -> Int64 {
@@ -121,7 +127,9 @@ public final class PageCache: PageSource {
         disk.restore(within: .max)
     }
 
-    /// Writes records, makes room, and gives idle memory back. Call it about once a second, from one thread.
+    /// Writes records, makes room, and gives idle memory back.
+    ///
+    /// Call it about once a second, from one thread.
     public func housekeep() {
         switch store {
         case .memory(let memory):
@@ -146,7 +154,9 @@ public final class PageCache: PageSource {
         }
     }
 
-    /// Writes the last records and lets go of everything that is not open. Files that are open go on working.
+    /// Writes the last records and lets go of everything that is not open.
+    ///
+    /// Files that are open go on working.
     public func close() {
         switch store {
         case .memory(let memory): memory.close()
