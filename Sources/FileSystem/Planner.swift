@@ -23,7 +23,8 @@ enum PlannerLimits {
     static let piecesPerWindow = 8
     /// A last range shorter than this goes with the one before it.
     static let tinyPiece: Int64 = 256 << 10
-    /// How far behind or beyond its position a sequential stream's read may be: the kernel has several in flight.
+    /// How far behind or beyond its position a sequential stream's read may be: the kernel has several in
+    /// flight.
     static let reorder: Int64 = 1 << 20
     /// How far a reader may jump ahead inside what was asked for already without becoming a new stream.
     static let skip: Int64 = 16 << 20
@@ -35,9 +36,10 @@ enum PlannerLimits {
 
 /// Decides what to fetch for the reads of one file version: a pure state machine, one per inode.
 ///
-/// Follows several interleaved streams, since reads of one inode come from several processes, shared descriptors,
-/// mappings and two kernel threads. A read is random until it continues a stream; a sequential stream has ranges
-/// fetched ahead of it in a window that doubles while reads keep coming. Nothing is asked for ahead twice.
+/// Follows several interleaved streams, since reads of one inode come from several processes, shared
+/// descriptors, mappings and two kernel threads. A read is random until it continues a stream; a sequential
+/// stream has ranges fetched ahead of it in a window that doubles while reads keep coming. Nothing is asked
+/// for ahead twice.
 struct Planner {
     /// What to do after a read.
     struct Plan: Equatable {
@@ -293,7 +295,8 @@ extension Planner {
         return 0
     }
 
-    /// Takes back a range that could not be fetched, and what was asked for after it, so that it is asked for again.
+    /// Takes back a range that could not be fetched, and what was asked for after it, so that it is asked for
+    /// again.
     /// - Returns: How many bytes count no more.
     mutating func retract(_ span: Span) -> Int {
         for index in streams.indices {
