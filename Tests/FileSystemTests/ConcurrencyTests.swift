@@ -18,7 +18,12 @@ struct ConcurrencyTests {
     private static func size(_ version: Int) -> Int64 { 600_000 + Int64(version % 50) * 1000 }
 
     /// One thread's random operations, as a kernel might send them.
-    private static func operate(_ mount: TestMount, _ seed: UInt64, rounds: Int, versions: borrowing Atomic<Int>) -> [String] {
+    private static func operate(
+        _ mount: TestMount,
+        _ seed: UInt64,
+        rounds: Int,
+        versions: borrowing Atomic<Int>
+    ) -> [String] {
         var random = SeededRandom(seed: seed)
         var holding = Holding()
         var problems: [String] = []
@@ -32,7 +37,9 @@ struct ConcurrencyTests {
             case 1...4:
                 guard let attributes = try? mount.lookup(name) else { continue }
                 holding.references[attributes.node, default: 0] += 1
-                guard Bool.random(using: &random), let handle = try? mount.open(attributes.node) else { continue }
+                guard Bool.random(using: &random), let handle = try? mount.open(attributes.node) else {
+                    continue
+                }
                 guard let version = mount.fileSystem.handles.file(handle)?.node else {
                     problems.append("an open handle is unknown")
                     continue
@@ -45,7 +52,9 @@ struct ConcurrencyTests {
                     problems.append("a read failed")
                     continue
                 }
-                let expected = (offset..<min(offset + 4096, open.size)).map { ScriptedFile.byte(ETag(open.etag), $0) }
+                let expected = (offset..<min(offset + 4096, open.size)).map {
+                    ScriptedFile.byte(ETag(open.etag), $0)
+                }
                 if bytes != expected { problems.append("bytes of another version") }
             case 9:
                 guard let index = holding.open.indices.randomElement(using: &random) else { continue }
@@ -58,7 +67,9 @@ struct ConcurrencyTests {
                 guard let handle = try? mount.fileSystem.openDirectory(1, .waiting) else { continue }
                 var taken: [NodeID] = []
                 let limit = Int.random(in: 0..<30, using: &random)
-                try? mount.fileSystem.readDirectory(handle, from: 0, .waiting, withAttributes: true) { _, attributes in
+                try? mount.fileSystem.readDirectory(handle, from: 0, .waiting, withAttributes: true) {
+                    _,
+                    attributes in
                     guard taken.count < limit else { return false }
                     if let attributes { taken.append(attributes.node) }
                     return true
@@ -75,7 +86,9 @@ struct ConcurrencyTests {
     @Test(arguments: [1, 2, 3] as [UInt64])
     func sixteenThreadsOfRandomOperationsLeaveNothingBehind(seed: UInt64) throws {
         let mount = TestMount(mode: .zero, namespace: ScriptedNamespace(trust: .seconds(1)))
-        let listing = ScriptedListing(pages: [(0..<20).map { (name: "f\($0)", attributes: Attributes.file("0", size: size0)) }])
+        let listing = ScriptedListing(pages: [
+            (0..<20).map { (name: "f\($0)", attributes: Attributes.file("0", size: size0)) }
+        ])
         mount.namespace.setListing(listing, of: .root)
         for index in 0..<20 { mount.namespace.put("f\(index)", .file("0", size: size0)) }
         let threads = WaitingPool(threadsMaximum: 16, aheadMaximum: 0, queueMaximum: 0)
@@ -83,7 +96,12 @@ struct ConcurrencyTests {
         let problems = Mutex<[String]>([])
         for thread in 0..<16 {
             let isAccepted = threads.submit(.demand) {
-                let found = Self.operate(mount, seed &* 1000 &+ UInt64(thread), rounds: 300, versions: versions)
+                let found = Self.operate(
+                    mount,
+                    seed &* 1000 &+ UInt64(thread),
+                    rounds: 300,
+                    versions: versions
+                )
                 problems.withLock { $0 += found }
             }
             #expect(isAccepted)
@@ -138,15 +156,18 @@ struct ConcurrencyTests {
         for step in 0..<Int64(400) {
             for handle in handles {
                 _ = try mount.fileSystem.read(handle, at: step << 17, count: 128 << 10, .waiting)
+                try mount.settle()
                 largest = max(largest, mount.fileSystem.readAhead.budget.takenBytes)
             }
         }
         #expect(largest <= 16 << 20)
-        try mount.settle()
         // Every stream has its part, so none is left with demand reads only.
         for index in 0..<8 {
             let version = FileVersion(
-                uri: UFSURI("s3://bucket/f\(index)"), etag: ETag("v\(index)"), size: 1 << 30)
+                uri: UFSURI("s3://bucket/f\(index)"),
+                etag: ETag("v\(index)"),
+                size: 1 << 30
+            )
             #expect(mount.pages.file(version).fetches.count < 120)
         }
     }

@@ -83,7 +83,12 @@ struct ConsistencyTests {
         let mount = TestMount()
         mount.namespace.put("a", .file("v1"))
         let node = try mount.lookup("a").node
-        mount.pages.file(mount.fileSystem.version(of: try mount.fileSystem.inodes.find(node).snapshot.node, path: RelativePath("a"))).warm()
+        mount.pages.file(
+            mount.fileSystem.version(
+                of: try mount.fileSystem.inodes.find(node).snapshot.node,
+                path: RelativePath("a")
+            )
+        ).warm()
         mount.clock.advance(.seconds(2))
         mount.namespace.expire()
         #expect(throws: FileSystemError.wouldWait) { try mount.open(node, .immediate) }
@@ -99,7 +104,7 @@ struct ConsistencyTests {
         _ = try mount.read(handle, 0, 10)
         mount.fileSystem.release(handle)
         // Our own cache loses the bytes; the kernel need not have.
-        mount.pages.onlyFile?.state.withLock { $0.granules = [] }
+        mount.pages.onlyFile?.state.withLock { $0.granules = RangeSet() }
         mount.clock.advance(.seconds(2))
         mount.namespace.expire()
         #expect(throws: FileSystemError.wouldWait) { try mount.open(node, .immediate) }

@@ -15,30 +15,43 @@ struct DirectoryTests {
     }
 
     /// A directory `d` with pages of entries, open.
-    static func open(_ mount: TestMount, pages: [Int]) throws -> (node: NodeID, handle: HandleID, listing: ScriptedListing) {
+    static func open(_ mount: TestMount, pages: [Int]) throws -> (
+        node: NodeID, handle: HandleID, listing: ScriptedListing
+    ) {
         mount.namespace.put("d", .directory)
         var first = 0
         let listing = ScriptedListing(
             pages: pages.map { count in
                 defer { first += count }
                 return (first..<first + count).map { (name: "f\($0)", attributes: Attributes.file("e\($0)")) }
-            })
+            }
+        )
         mount.namespace.setListing(listing, of: RelativePath("d"))
         let node = try mount.lookup("d").node
         return (node, try mount.fileSystem.openDirectory(node, .waiting), listing)
     }
 
     static func read(
-        _ mount: TestMount, _ handle: HandleID, from cookie: UInt64, _ patience: Patience = .waiting,
-        plus: Bool = false, atMost: Int = .max
+        _ mount: TestMount,
+        _ handle: HandleID,
+        from cookie: UInt64,
+        _ patience: Patience = .waiting,
+        plus: Bool = false,
+        atMost: Int = .max
     ) throws -> [Seen] {
         var seen: [Seen] = []
-        try mount.fileSystem.readDirectory(handle, from: cookie, patience, withAttributes: plus) { entry, attributes in
+        try mount.fileSystem.readDirectory(handle, from: cookie, patience, withAttributes: plus) {
+            entry,
+            attributes in
             guard seen.count < atMost else { return false }
             seen.append(
                 Seen(
-                    name: String(decoding: entry.name, as: UTF8.self), cookie: entry.nextCookie,
-                    node: attributes?.node, type: entry.type))
+                    name: String(decoding: entry.name, as: UTF8.self),
+                    cookie: entry.nextCookie,
+                    node: attributes?.node,
+                    type: entry.type
+                )
+            )
             return true
         }
         return seen
@@ -46,7 +59,11 @@ struct DirectoryTests {
 
     /// Reads to the end in steps.
     static func readAll(
-        _ mount: TestMount, _ handle: HandleID, from start: UInt64 = 0, plus: Bool = false, step: Int = .max
+        _ mount: TestMount,
+        _ handle: HandleID,
+        from start: UInt64 = 0,
+        plus: Bool = false,
+        step: Int = .max
     ) throws -> [Seen] {
         var all: [Seen] = []
         while true {
@@ -119,7 +136,9 @@ struct DirectoryTests {
         let (_, handle, _) = try Self.open(mount, pages: [3])
         #expect(try Self.readAll(mount, handle).count == 5)
         mount.namespace.setListing(
-            ScriptedListing(pages: [[(name: "new", attributes: .file("n"))]]), of: RelativePath("d"))
+            ScriptedListing(pages: [[(name: "new", attributes: .file("n"))]]),
+            of: RelativePath("d")
+        )
         #expect(try Self.readAll(mount, handle, from: 2).count == 3)
         #expect(try Self.readAll(mount, handle).map(\.name) == [".", "..", "new"])
     }
@@ -174,10 +193,13 @@ struct DirectoryTests {
         let node = try mount.lookup("a").node
         let first = try mount.open(node)
         _ = try mount.open(node)
-        #expect(performing: { try mount.open(node) }, throws: { error in
-            guard case .tooMany(let text)? = error as? FileSystemError else { return false }
-            return text.contains("openFilesMaximum")
-        })
+        #expect(
+            performing: { try mount.open(node) },
+            throws: { error in
+                guard case .tooMany(let text)? = error as? FileSystemError else { return false }
+                return text.contains("openFilesMaximum")
+            }
+        )
         mount.fileSystem.release(first)
         _ = try mount.open(node)
     }

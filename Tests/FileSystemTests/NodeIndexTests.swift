@@ -12,8 +12,12 @@ struct NodeIndexTests {
 
     static func node(_ id: NodeID) -> Node {
         Node(
-            id: id, parent: nil, name: UnsafeRawBufferPointer(start: nil, count: 0), pathHash: id,
-            attributes: .directory)
+            id: id,
+            parent: nil,
+            name: UnsafeRawBufferPointer(start: nil, count: 0),
+            pathHash: id,
+            attributes: .directory
+        )
     }
 
     static func check<Key: NodeKey>(_ type: Key.Type, seed: UInt64, ids: Int) {
@@ -34,7 +38,9 @@ struct NodeIndexTests {
             }
             #expect(index.count == model.count)
         }
-        for (id, node) in model { #expect(index.find(Key.hash(of: node)) { $0.id == id } === node, "seed \(seed)") }
+        for (id, node) in model {
+            #expect(index.find(Key.hash(of: node)) { $0.id == id } === node, "seed \(seed)")
+        }
         var seen = 0
         index.forEach { _ in seen += 1 }
         #expect(seen == model.count)

@@ -111,7 +111,9 @@ final class ScriptedListing: DirectoryListing {
         let entries = state.withLock { $0.atHand }
         for position in entries.indices.dropFirst(index) {
             var name = entries[position].name
-            let goesOn = name.withUTF8 { body(position, UnsafeRawBufferPointer($0), entries[position].attributes) }
+            let goesOn = name.withUTF8 {
+                body(position, UnsafeRawBufferPointer($0), entries[position].attributes)
+            }
             guard goesOn else { return }
         }
     }

@@ -27,23 +27,36 @@ final class ScriptedPages: PageSource {
     var onlyFile: ScriptedFile? { files.withLock { $0.count == 1 ? $0.first?.value : nil } }
 }
 
-/// Holds bytes until the pinned value is dropped.
-final class BytesPin: Pin {
+/// The bytes of a version over and over: byte `i` depends on `i` modulo 256 only.
+final class PatternPin: Pin {
+    static let longest = 1 << 20
     // Safety: the memory is written before the pin is shared and only read after.
     nonisolated(unsafe) private let memory: UnsafeMutableRawBufferPointer
-    var bytes: UnsafeRawBufferPointer { UnsafeRawBufferPointer(memory) }
 
-    init(count: Int, fill: (Int) -> UInt8) {
-        memory = UnsafeMutableRawBufferPointer.allocate(byteCount: count, alignment: 1)
-        for index in 0..<count { memory[index] = fill(index) }
+    init(_ etag: ETag) {
+        memory = UnsafeMutableRawBufferPointer.allocate(byteCount: 256 + Self.longest, alignment: 1)
+        for index in 0..<256 { memory[index] = ScriptedFile.byte(etag, Int64(index)) }
+        var filled = 256
+        while filled < memory.count {
+            let more = min(filled, memory.count - filled)
+            UnsafeMutableRawBufferPointer(rebasing: memory[filled..<filled + more])
+                .copyBytes(from: UnsafeRawBufferPointer(rebasing: memory[..<more]))
+            filled += more
+        }
     }
 
     deinit { memory.deallocate() }
+
+    func bytes(_ span: Span) -> UnsafeRawBufferPointer {
+        precondition(span.count <= Self.longest, "a test reads at most 1 MiB at a time")
+        let start = Int(span.offset % 256)
+        return UnsafeRawBufferPointer(rebasing: memory[start..<start + span.count])
+    }
 }
 
 final class ScriptedFile: PageFile {
     struct State {
-        var granules: Set<Int64> = []
+        var granules = RangeSet<Int64>()
         /// Spans that a read or a load brought in, in order.
         var fetches: [Span] = []
         var failure: StoreError?
@@ -52,17 +65,27 @@ final class ScriptedFile: PageFile {
     let version: FileVersion
     let state = Mutex(State())
 
-    init(version: FileVersion) { self.version = version }
+    private let pin: PatternPin
+
+    init(version: FileVersion) {
+        self.version = version
+        pin = PatternPin(version.etag)
+    }
 
     static let granule: Int64 = 4096
     var fetches: [Span] { state.withLock { $0.fetches } }
     var fetchedBytes: Int { fetches.reduce(0) { $0 + $1.count } }
-    var cachedBytes: Int64 { state.withLock { min(Int64($0.granules.count) * Self.granule, version.size) } }
+    var cachedBytes: Int64 {
+        let granules = state.withLock { $0.granules.ranges.reduce(0) { $0 + Int64($1.count) } }
+        return min(granules * Self.granule, version.size)
+    }
 
     func fail(with error: StoreError?) { state.withLock { $0.failure = error } }
 
     /// Has everything in the cache.
-    func warm() { state.withLock { $0.granules.formUnion(Self.granules(Span(from: 0, to: version.size))) } }
+    func warm() {
+        state.withLock { $0.granules.insert(contentsOf: Self.granules(Span(from: 0, to: version.size))) }
+    }
 
     static func granules(_ span: Span) -> Range<Int64> {
         span.offset / granule..<(span.end + granule - 1) / granule
@@ -75,8 +98,7 @@ final class ScriptedFile: PageFile {
     }
 
     private func bytes(_ span: Span) -> PinnedBytes {
-        let pin = BytesPin(count: span.count) { Self.byte(version.etag, span.offset + Int64($0)) }
-        return PinnedBytes(pieces: [.memory(pin.bytes)], pin: pin)
+        PinnedBytes(pieces: [.memory(pin.bytes(span))], pin: pin)
     }
 
     func resident(_ span: Span) -> PinnedBytes? {
@@ -98,12 +120,12 @@ final class ScriptedFile: PageFile {
         try state.withLock { state throws(StoreError) in
             if let failure = state.failure { throw failure }
             state.fetches.append(span)
-            state.granules.formUnion(Self.granules(span))
+            state.granules.insert(contentsOf: Self.granules(span))
         }
     }
 
     func isCovered(_ span: Span) -> Bool {
-        state.withLock { state in Self.granules(span).allSatisfy { state.granules.contains($0) } }
+        state.withLock { $0.granules.isSuperset(of: RangeSet(Self.granules(span))) }
     }
 }
 

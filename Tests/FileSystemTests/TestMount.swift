@@ -24,7 +24,9 @@ struct TestMount {
     let fileSystem: FileSystem
 
     init(
-        mode: Duration? = .seconds(1), namespace: ScriptedNamespace? = nil, ahead: Int = 4,
+        mode: Duration? = .seconds(1),
+        namespace: ScriptedNamespace? = nil,
+        ahead: Int = 4,
         _ change: (inout FileSystemOptions) -> Void = { _ in }
     ) {
         self.namespace = namespace ?? ScriptedNamespace(trust: mode)
@@ -37,11 +39,18 @@ struct TestMount {
         change(&options)
         let clock = clock
         fileSystem = FileSystem(
-            namespace: self.namespace, pages: pages, pool: pool, options: options, clock: { clock.now })
+            namespace: self.namespace,
+            pages: pages,
+            pool: pool,
+            options: options,
+            clock: { clock.now }
+        )
     }
 
     func lookup(
-        _ name: String, in parent: NodeID = 1, _ patience: Patience = .waiting
+        _ name: String,
+        in parent: NodeID = 1,
+        _ patience: Patience = .waiting
     ) throws -> NodeAttributes {
         try Array(name.utf8).withUnsafeBytes { try fileSystem.lookup($0, in: parent, patience) }
     }

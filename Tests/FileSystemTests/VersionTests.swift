@@ -123,8 +123,10 @@ struct VersionTests {
         let again = try mount.lookup("d").node
         #expect(again != directory)
         #expect(try mount.lookup("a", in: again).node == child)
-        #expect(try mount.fileSystem.extendedAttribute("user.alluxio.ufs.uri", of: child, .immediate)
-            == Array("s3://bucket/d/a".utf8))
+        #expect(
+            try mount.fileSystem.extendedAttribute("user.alluxio.ufs.uri", of: child, .immediate)
+                == Array("s3://bucket/d/a".utf8)
+        )
     }
 
     @Test func inodeNumbersAreTheSameInEveryMount() throws {
@@ -145,7 +147,15 @@ struct VersionTests {
         let mount = TestMount()
         var attributes = Attributes.file("v1")
         attributes.posix = POSIXAttributes(
-            mode: 0o100600, uid: 7, gid: 8, linkCount: 3, inode: 99, device: 0, accessed: 5, changed: 6)
+            mode: 0o100600,
+            uid: 7,
+            gid: 8,
+            linkCount: 3,
+            inode: 99,
+            device: 0,
+            accessed: 5,
+            changed: 6
+        )
         mount.namespace.put("a", attributes)
         let shown = try mount.lookup("a")
         #expect(shown.inode == 99 && shown.mode == 0o100600 && shown.uid == 7 && shown.linkCount == 3)

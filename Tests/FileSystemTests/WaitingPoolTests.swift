@@ -97,7 +97,9 @@ struct WaitingPoolTests {
 
     @Test func idleThreadsEndButTwo() {
         let pool = WaitingPool(
-            rules: PoolRules(threadsMaximum: 6, aheadMaximum: 1, queueMaximum: 10), idleLimit: .milliseconds(50))
+            rules: PoolRules(threadsMaximum: 6, aheadMaximum: 1, queueMaximum: 10),
+            idleLimit: .milliseconds(50)
+        )
         let gate = Gate()
         for _ in 0..<6 { _ = pool.submit(.demand) { gate.pass() } }
         #expect(eventually { gate.entered.load(ordering: .relaxed) == 6 })
