@@ -36,7 +36,7 @@ let package = Package(
 
         // L1: identities, metadata, transport.
         .target(name: "Pages", swiftSettings: swift),
-        .target(name: "Metadata", dependencies: ["Pages", "CLinux"], swiftSettings: swift),
+        .target(name: "Metadata", dependencies: ["Pages", "CLinux", metrics], swiftSettings: swift),
         .target(name: "HTTPTransport", dependencies: ["CCurl", "CCurlShim", logging, metrics], swiftSettings: swift),
         .target(name: "Telemetry", dependencies: [logging, metrics], swiftSettings: swift),
 
@@ -68,7 +68,7 @@ let package = Package(
             swiftSettings: swift),
 
         .testTarget(name: "PagesTests", dependencies: ["Pages"], swiftSettings: swift),
-        .testTarget(name: "MetadataTests", dependencies: ["Metadata"], swiftSettings: swift),
+        .testTarget(name: "MetadataTests", dependencies: ["Metadata", "Pages"], swiftSettings: swift),
         .testTarget(name: "FileSystemTests", dependencies: ["FileSystem", "Metadata", "Pages"], swiftSettings: swift),
         .testTarget(name: "PageCacheTests", dependencies: ["PageCache", "Pages", "CLinux"], swiftSettings: swift),
         .testTarget(name: "HTTPTransportTests", dependencies: ["HTTPTransport"], swiftSettings: swift),

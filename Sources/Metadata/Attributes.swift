@@ -68,7 +68,8 @@ public struct Attributes: Hashable, Sendable {
     public var kind: EntryKind
     /// Length in bytes; 0 for directories.
     public var size: Int64
-    /// Last change of the contents, nanoseconds since 1970; 0 where the store keeps none (an implied directory).
+    /// Last change of the contents, nanoseconds since 1970; 0 where the store keeps none (an implied
+    /// directory).
     public var modified: Int64
     /// Which version of the contents; nil for directories.
     public var etag: ETag?

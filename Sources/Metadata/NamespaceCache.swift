@@ -1,4 +1,5 @@
 public import Pages
+import Synchronization
 
 /// Settings of a ``NamespaceCache``.
 public struct NamespaceOptions: Sendable {
@@ -7,7 +8,8 @@ public struct NamespaceOptions: Sendable {
     public var syncInterval: Duration? = .seconds(1)
     /// The most memory that listings nobody has open may hold, in bytes.
     public var listingBytesMaximum = 128 << 20
-    /// The most single lookups, positive and negative, that are kept (`alluxio.user.metadata.cache.max.size`).
+    /// The most single lookups, positive and negative, that are kept
+    /// (`alluxio.user.metadata.cache.max.size`).
     public var lookupsMaximum = 20_000
 
     /// The default settings.
@@ -18,24 +20,84 @@ public struct NamespaceOptions: Sendable {
 public struct NamespaceAnswer: Sendable {
     /// What the name stands for.
     public let attributes: Attributes
-    /// For how much longer the answer may be trusted; `.zero` in mode 0; nil: for ever.
+    /// For how much longer the answer may be trusted; `.zero` for files in mode 0; nil: for ever.
     public let validFor: Duration?
-    /// Whether the store was asked for this one name on behalf of this call (not a listing, not a cached answer).
+    /// Whether the store was asked for this one name on behalf of this call (not a listing, not a cached
+    /// answer), by a request that was sent after the call began.
     public let isFresh: Bool
 }
 
 /// What is known of the store's names, so that the store is asked rarely and never twice at a time.
 ///
-/// Rules in `docs/semantics.md`. Any thread may call it; with `mayWait` false it never asks the store.
+/// Rules in `docs/semantics.md`. Any thread may call it; with `mayWait` false it never asks the store. A
+/// thread that needs an answer nobody is fetching asks the store itself; one that needs an answer on its way
+/// waits for it. At most one request per name and one per directory page is under way, so there are never
+/// more than there are callers.
 public final class NamespaceCache: Sendable {
-    private let source: any MetadataSource
+    struct State {
+        var listings: [PathKey: HeldListing] = [:]
+        var lookups: LookupTable
+        var lookupFlights: [PathKey: LookupFlight] = [:]
+        var openings: [PathKey: Opening] = [:]
+        var walks = WalkTracker()
+        /// While all listings hold no more than this, looking for one to drop is not worth it.
+        var evictionBytes: Int
+    }
+
+    /// A listing that the cache keeps.
+    struct HeldListing {
+        var listing: Listing
+        var lastUsed: Int64
+    }
+
+    /// A request for one name under way.
+    struct LookupFlight {
+        let flight: Flight<Attributes>
+        let requested: Int64
+        /// Whether the path was invalidated meanwhile, so that the answer must not be kept.
+        var isVoid = false
+    }
+
+    /// A listing whose first page is under way.
+    struct Opening {
+        let listing: Listing
+        let flight: Flight<Void>
+        /// Whether the directory was invalidated meanwhile, so that the listing must not be kept.
+        var isVoid = false
+    }
+
+    let source: any MetadataSource
+    let options: NamespaceOptions
+    let environment: ListingEnvironment
+    let state: Mutex<State>
+
+    var policy: TrustPolicy { environment.policy }
+    var metrics: NamespaceMetrics { environment.metrics }
 
     /// Makes an empty cache.
     /// - Parameters:
     ///   - source: Where the answers come from.
     ///   - options: Trust and limits.
-    public init(source: any MetadataSource, options: NamespaceOptions) {
+    public convenience init(source: any MetadataSource, options: NamespaceOptions) {
+        self.init(source: source, options: options, clock: systemClock)
+    }
+
+    init(source: any MetadataSource, options: NamespaceOptions, clock: @escaping MonotonicClock) {
         self.source = source
+        self.options = options
+        environment = ListingEnvironment(
+            source: source,
+            policy: TrustPolicy(interval: options.syncInterval),
+            clock: clock,
+            holdings: ListingHoldings(),
+            metrics: NamespaceMetrics()
+        )
+        state = Mutex(
+            State(
+                lookups: LookupTable(maximum: options.lookupsMaximum),
+                evictionBytes: options.listingBytesMaximum
+            )
+        )
     }
 
     /// The address of a path in the under file system.
@@ -48,19 +110,54 @@ public final class NamespaceCache: Sendable {
     ///   - path: Not the root.
     ///   - mayWait: Whether the store may be asked.
     /// - Returns: The attributes and how long to trust them.
-    /// - Throws: ``StoreError/notFound`` (also from cache), ``StoreError/wouldWait``, or what the store threw.
+    /// - Throws: ``StoreError/notFound`` (also from cache), ``StoreError/wouldWait``, or what the store
+    ///   threw.
     public func attributes(of path: RelativePath, mayWait: Bool) throws(StoreError) -> NamespaceAnswer {
-        preconditionFailure("to be written")
+        guard !path.isRoot else { return rootAnswer }
+        let asked = environment.clock()
+        let place = Place(path)
+        let known: EntryKind?
+        switch cached(place, at: asked) {
+        case .found(let answer): return answer
+        case .absent: throw .notFound
+        case .unknown(let hint): known = hint
+        }
+        guard mayWait else { throw .wouldWait }
+        if let answer = try listInstead(of: path, place, asked: asked) { return answer }
+        let (attributes, requested) = try ask(
+            path,
+            place,
+            known: known,
+            asked: asked,
+            acceptsTrusted: true
+        )
+        let end = policy.trustEnd(of: attributes.kind, requested: requested)
+        return NamespaceAnswer(
+            attributes: attributes,
+            validFor: policy.remaining(until: end, now: environment.clock()),
+            isFresh: requested >= asked
+        )
     }
 
     /// What a name stands for, asked of the store now; one flight for all who ask meanwhile.
+    ///
+    /// A request that was sent before this call is waited for, but does not answer it: what a caller saw fail
+    /// before the call cannot be answered by something older.
     /// - Parameters:
     ///   - path: Not the root.
     ///   - known: What it was last known to be.
     /// - Returns: The attributes.
     /// - Throws: ``StoreError/notFound`` or what the store threw.
     public func revalidate(_ path: RelativePath, known: EntryKind?) throws(StoreError) -> Attributes {
-        preconditionFailure("to be written")
+        guard !path.isRoot else { return rootAnswer.attributes }
+        let place = Place(path)
+        return try ask(
+            path,
+            place,
+            known: known,
+            asked: environment.clock(),
+            acceptsTrusted: false
+        ).attributes
     }
 
     /// A directory's listing: the trusted one, or a new one whose first page has been read.
@@ -70,7 +167,7 @@ public final class NamespaceCache: Sendable {
     /// - Returns: The listing; stays usable as long as the caller holds it.
     /// - Throws: ``StoreError/notFound``, ``StoreError/wouldWait``, or what the store threw.
     public func listing(of directory: RelativePath, mayWait: Bool) throws(StoreError) -> Listing {
-        preconditionFailure("to be written")
+        try open(directory, asked: environment.clock(), mayWait: mayWait)
     }
 
     /// Where a symbolic link points.
@@ -81,15 +178,30 @@ public final class NamespaceCache: Sendable {
         try source.linkTarget(of: path)
     }
 
-    /// Forgets what is known of a path, of everything below it, and its place in its parent's listing.
-    /// - Parameter path: A path inside the mount; the root forgets everything.
-    public func invalidate(_ path: RelativePath) { preconditionFailure("to be written") }
-
-    /// Drops what is no longer trusted and nobody has open, and gives the memory back to the system.
-    ///
-    /// Called every few seconds by the daemon's housekeeping.
-    public func sweep() { preconditionFailure("to be written") }
-
     /// How many names are known: for `.alluxiocli.metadatacache.size`.
-    public var entryCount: Int { preconditionFailure("to be written") }
+    public var entryCount: Int {
+        environment.holdings.entries + state.withLock { $0.lookups.count }
+    }
+
+    /// The root is always there.
+    private var rootAnswer: NamespaceAnswer {
+        NamespaceAnswer(attributes: Listing.impliedDirectory, validFor: nil, isFresh: false)
+    }
+}
+
+/// A path as the cache needs it: keys of the path and of its parent, and its last component's bytes.
+struct Place {
+    let path: PathKey
+    let parent: PathKey
+    let name: ArraySlice<UInt8>
+    let hash: UInt32
+
+    /// - Parameter path: Not the root.
+    init(_ path: RelativePath) {
+        let name = path.name
+        self.name = name
+        self.path = PathKey(path)
+        parent = PathKey(bytes: path.bytes[..<max(0, name.startIndex - 1)])
+        hash = withBytes(of: name, NameHash.hash)
+    }
 }

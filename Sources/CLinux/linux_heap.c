@@ -1,0 +1,7 @@
+#include "linux_heap.h"
+
+#include <malloc.h>
+
+int alluxio_heap_trim(void) {
+    return malloc_trim(0);
+}

@@ -1,0 +1,46 @@
+/// The named limits of listings and of the namespace cache.
+///
+/// Times are nanoseconds, as ``MonotonicClock`` gives them.
+enum NamespaceLimits {
+    /// Directories are trusted at least this long: they carry no bytes, and without this each component of a
+    /// path would cost a request per open in mode 0.
+    static let directoryTrustMinimum: Int64 = second
+    /// No entry of a listing is trusted for longer than this (or the sync interval, if that is longer) after
+    /// the listing was begun, however often somebody reads on in it.
+    static let listingTrustMaximum: Int64 = 60 * second
+    /// How long a listing that is no longer trusted is kept as a hint of names and kinds.
+    ///
+    /// Must be so short that a big listing's memory is back with the system a minute after its trust ended.
+    static let listingHintRetention: Int64 = 30 * second
+    /// How long a single answer that is no longer trusted is kept as a hint of the kind.
+    static let lookupHintRetention: Int64 = 600 * second
+
+    /// How long one caller waits for another caller's request: a little beyond the 60 s after which a store
+    /// gives up.
+    static let flightWaitMaximum: Duration = .seconds(65)
+    /// Pages in a row without a single name, after which a listing is given up.
+    static let emptyPagesMaximum = 10_000
+
+    /// Distinct lookups in an expired listing, for each page it had, after which it is listed again.
+    static let refreshLookupsPerPage = 4
+    /// The time in which those lookups must fall.
+    static let refreshWindow: Int64 = second
+    /// Listings of more pages are never listed again because of lookups.
+    static let refreshPagesMaximum = 4
+    /// Distinct lookups in a directory that was never listed, after which one page of it is tried.
+    static let exploreLookups = 16
+    /// The time in which those lookups must fall.
+    static let exploreWindow: Int64 = 10 * second
+    /// How long a directory whose first page did not tell everything is left alone.
+    static let explorePause: Int64 = 600 * second
+    /// Directories whose lookups are counted at a time.
+    static let walksMaximum = 1024
+
+    /// Names of one listing that newer single answers contradict, before the whole listing loses its trust.
+    static let supersededMaximum = 4096
+    /// Bytes freed since the last time, above which the heap is asked to give pages back.
+    static let trimBytesMinimum = 4 << 20
+
+    /// One second in nanoseconds.
+    static let second: Int64 = 1_000_000_000
+}
