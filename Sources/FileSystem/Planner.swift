@@ -178,7 +178,7 @@ struct Planner {
         if wasIssued, !isResident { streams[index].didWait = true }
         let askedBefore = streams[index].issuedEnd
         streams[index].issuedEnd = max(askedBefore, plan.ask.end)
-        topUp(&streams[index], &plan, share: share, reserve: reserve)
+        topUp(index, &plan, share: share, reserve: reserve)
         if !isResident, !wasIssued, plan.ahead.isEmpty {
             let isEarly = streams[index].window <= PlannerLimits.firstWindow
             let wanted = isEarly ? PlannerLimits.firstWindow : min(PlannerLimits.starvedAsk, max(share, 0))
@@ -190,7 +190,8 @@ struct Planner {
     }
 
     /// Asks for more when half of the window has been read.
-    private func topUp(_ stream: inout Stream, _ plan: inout Plan, share: Int, reserve: (Int) -> Int) {
+    private mutating func topUp(_ index: Int, _ plan: inout Plan, share: Int, reserve: (Int) -> Int) {
+        let stream = streams[index]
         let limit = min(windowMaximum, share)
         guard stream.position - stream.start >= PlannerLimits.aheadAfter, limit > 0 else { return }
         guard stream.issuedEnd < size else { return }
@@ -201,19 +202,19 @@ struct Planner {
             max(wanted / PlannerLimits.piecesPerWindow, PlannerLimits.pieceMinimum),
             PlannerLimits.pieceMaximum
         )
-        while stream.issuedEnd < target {
-            let span = nextPiece(from: stream.issuedEnd, length: Int64(piece))
+        while streams[index].issuedEnd < target {
+            let span = nextPiece(from: streams[index].issuedEnd, length: Int64(piece))
             let granted = reserve(span.count)
             guard granted == span.count else {
                 plan.released += granted
                 return
             }
-            stream.pieces.append(Piece(span: span, isCharged: true))
-            stream.issuedEnd = span.end
+            streams[index].pieces.append(Piece(span: span, isCharged: true))
+            streams[index].issuedEnd = span.end
             plan.ahead.append(span)
         }
-        stream.window = wanted
-        stream.didWait = false
+        streams[index].window = wanted
+        streams[index].didWait = false
     }
 
     private func nextPiece(from start: Int64, length: Int64) -> Span {

@@ -64,13 +64,20 @@ struct MeasurementTests {
         )
     }
 
+    /// The processor time of this thread: the machine may be busy with other things.
+    static func threadNanoseconds() -> Int64 {
+        var now = timespec()
+        clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now)
+        return Int64(now.tv_sec) * 1_000_000_000 + Int64(now.tv_nsec)
+    }
+
     /// The least of five rounds, nanoseconds a call.
     static func cost(_ what: String, calls: Int, _ body: () throws -> Void) rethrows -> Double {
         var best = Double.infinity
         for _ in 0..<5 {
-            let start = monotonicNanoseconds()
+            let start = threadNanoseconds()
             for _ in 0..<calls { try body() }
-            best = min(best, Double(monotonicNanoseconds() - start) / Double(calls))
+            best = min(best, Double(threadNanoseconds() - start) / Double(calls))
         }
         print("MEASURED \(what): \(Int(best)) ns")
         return best
@@ -113,9 +120,11 @@ struct MeasurementTests {
     @Test func costWhenFourThreadsLookUpAtOnce() throws {
         let fileSystem = Self.mount()
         let threads = WaitingPool(threadsMaximum: 4, aheadMaximum: 0, queueMaximum: 0)
-        let start = monotonicNanoseconds()
+        let total = Atomic<Int64>(0)
         for thread in 0..<4 {
             _ = threads.submit(.demand) {
+                let start = Self.threadNanoseconds()
+                defer { total.add(Self.threadNanoseconds() - start, ordering: .relaxed) }
                 let name = Array("file-\(thread)".utf8)
                 for _ in 0..<500_000 {
                     _ = name.withUnsafeBytes { try? fileSystem.lookup($0, in: 1, .immediate) }
@@ -123,25 +132,25 @@ struct MeasurementTests {
             }
         }
         threads.stop(within: .seconds(60))
-        print("MEASURED lookup hit, 4 threads, wall: \((monotonicNanoseconds() - start) / 2_000_000) ns")
+        print("MEASURED lookup hit, 4 threads: \(total.load(ordering: .relaxed) / 2_000_000) ns")
     }
 
     @Test func bytesOfANode() throws {
         let fileSystem = Self.mount()
         let before = Self.residentBytes()
         let count = 200_000
-        let start = monotonicNanoseconds()
+        let start = Self.threadNanoseconds()
         for index in 0..<count {
             var name = "file-\(100_000 + index).bin"
             _ = try name.withUTF8 { try fileSystem.lookup(UnsafeRawBufferPointer($0), in: 1, .immediate) }
         }
-        print("MEASURED new node: \((monotonicNanoseconds() - start) / Int64(count)) ns")
+        print("MEASURED new node: \((Self.threadNanoseconds() - start) / Int64(count)) ns")
         let bytes = (Self.residentBytes() - before) / count
         print("MEASURED bytes a node: \(bytes)")
         #expect(bytes < 250)
-        let forgetting = monotonicNanoseconds()
+        let forgetting = Self.threadNanoseconds()
         for id in 2..<NodeID(count + 2) { fileSystem.forget(id, count: 1) }
-        print("MEASURED forget: \((monotonicNanoseconds() - forgetting) / Int64(count)) ns")
+        print("MEASURED forget: \((Self.threadNanoseconds() - forgetting) / Int64(count)) ns")
         #expect(fileSystem.inodes.count == 1)
     }
 
