@@ -10,8 +10,8 @@ extension Property {
         .text,
         aliases: ["alluxio.underfs.s3.endpoint.region", "region"],
         """
-        Region to sign for; without it `AWS_REGION`, the profile's, else `us-east-1`, corrected by the store's \
-        answer.
+        Region to sign for; without it `AWS_REGION`, the profile's, else `us-east-1`, corrected by the \
+        store's answer.
         """
     )
     static let pathStyle = Property(

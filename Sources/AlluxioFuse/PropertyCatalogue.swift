@@ -19,7 +19,8 @@ enum PropertyCatalogue {
             title: "Credentials",
             introduction: """
                 Without any of these, credentials come from the usual AWS places: environment
-                (`AWS_ACCESS_KEY_ID`, …), shared files and profiles, web identity, container credentials, instance metadata.
+                (`AWS_ACCESS_KEY_ID`, …), shared files and profiles, web identity, container credentials,
+                instance metadata.
                 """,
             properties: Property.credentials
         ),

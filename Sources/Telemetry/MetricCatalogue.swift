@@ -293,10 +293,10 @@ public enum MetricCatalogue {
         var text = """
             # Metrics
 
-            Made from `Sources/Telemetry/MetricCatalogue.swift` by `alluxio-fuse help metrics`; tests hold this page,
-            the catalogue and the sources together. `alluxio-fuse stat <mountpoint>` prints them; with
-            `alluxio.fuse.web.enabled=true` they are served as Prometheus text under `/metrics`. Names that existing
-            Alluxio dashboards know are kept.
+            Made from `Sources/Telemetry/MetricCatalogue.swift` by `alluxio-fuse help metrics`; tests hold
+            this page, the catalogue and the sources together. `alluxio-fuse stat <mountpoint>` prints them;
+            with `alluxio.fuse.web.enabled=true` they are served as Prometheus text under `/metrics`. Names
+            that existing Alluxio dashboards know are kept.
 
             | metric | type | meaning |
             | --- | --- | --- |
