@@ -1,13 +1,16 @@
 import CLinux
 import Glibc
 
-/// The directory of a disk cache: ours alone, marked and locked. Any thread may call it.
+/// The directory of a disk cache: ours alone, marked and locked.
+///
+/// Any thread may call it.
 final class CacheDirectory: Sendable {
     /// The directory's path, for messages.
     let path: String
     /// The descriptor that all names are relative to.
     let descriptor: Int32
-    /// Changes with each start of the kernel: what was written under another one is checked before it is used.
+    /// Changes with each start of the kernel: what was written under another one is checked before it is
+    /// used.
     let boot: [UInt8]
     private let lockDescriptor: Int32
 
@@ -52,7 +55,9 @@ final class CacheDirectory: Sendable {
         defer { close(descriptor) }
         var text = [UInt8](repeating: 0, count: 64)
         let count = linux_pread_all(descriptor, &text, text.count, 0)
-        let digits = text.prefix(max(0, Int(count))).compactMap { Character(Unicode.Scalar($0)).hexDigitValue }
+        let digits = text.prefix(max(0, Int(count))).compactMap {
+            Character(Unicode.Scalar($0)).hexDigitValue
+        }
         guard digits.count == 32 else { return randomBoot() }
         return (0..<16).map { UInt8(digits[2 * $0] << 4 | digits[2 * $0 + 1]) }
     }
@@ -136,7 +141,11 @@ final class CacheDirectory: Sendable {
 
 extension PageCacheError {
     /// A failed system call.
-    /// - Parameter result: `-errno`.
+    /// - Parameters:
+    ///   - what: What was tried, a verb.
+    ///   - path: The cache directory.
+    ///   - result: `-errno`.
+    /// - Returns: The error for the user.
     static func failed(_ what: String, _ path: String, _ result: Int32) -> PageCacheError {
         .unusable(path: path, what: what, reason: String(cString: strerror(-result)))
     }

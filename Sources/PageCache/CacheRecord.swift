@@ -3,8 +3,8 @@ public import Pages
 
 /// The record file of one cached version: who it is, which granules are there, their checksums.
 ///
-/// `docs/design.md` shows the bytes. Everything that reads a record goes through the two parsers here, which are total:
-/// any bytes give a value or a ``CacheRecordError``.
+/// `docs/design.md` shows the bytes. Everything that reads a record goes through the two parsers here,
+/// which are total: any bytes give a value or a ``CacheRecordError``.
 public enum CacheRecord {
     /// Bytes of one region of the file: the unit of a region entry and of eviction.
     static let regionBytes: Int64 = 1 << 20
@@ -111,7 +111,8 @@ public enum CacheRecord {
         guard bytes.count >= fixedHeaderBytes + 4 else { throw .truncated }
         guard bytes.prefix(magic.count).elementsEqual(magic) else { throw .notARecord }
         let length = Int(bytes.little32(at: 8))
-        guard length >= fixedHeaderBytes + 4, length <= CacheLimits.headerBytesMaximum, length % 64 == 0 else {
+        guard length >= fixedHeaderBytes + 4, length <= CacheLimits.headerBytesMaximum, length % 64 == 0
+        else {
             throw .damaged
         }
         guard length <= bytes.count else { throw .truncated }
@@ -121,7 +122,8 @@ public enum CacheRecord {
         let etagCount = Int(bytes.little32(at: 20))
         let uriCount = Int(bytes.little32(at: 24))
         let size = bytes.little64(at: 32)
-        guard bytes.little32(at: 12) == UInt32(Granule.bytes), bytes.little32(at: 16) == UInt32(regionGranules),
+        guard bytes.little32(at: 12) == UInt32(Granule.bytes),
+            bytes.little32(at: 16) == UInt32(regionGranules),
             fixedHeaderBytes + etagCount + uriCount + 4 <= length, size <= UInt64(Int64.max / 2)
         else { throw .damaged }
         let texts = bytes[fixedHeaderBytes...]
@@ -129,9 +131,14 @@ public enum CacheRecord {
         let uri = texts.dropFirst(etagCount).prefix(uriCount)
         return Header(
             version: FileVersion(
-                uri: UFSURI(bytes: Array(uri)), etag: ETag(String(decoding: etag, as: UTF8.self)),
-                size: Int64(size)),
-            inode: bytes.little64(at: 40), nonce: bytes.little64(at: 48), headerBytes: length)
+                uri: UFSURI(bytes: Array(uri)),
+                etag: ETag(String(decoding: etag, as: UTF8.self)),
+                size: Int64(size)
+            ),
+            inode: bytes.little64(at: 40),
+            nonce: bytes.little64(at: 48),
+            headerBytes: length
+        )
     }
 
     /// Reads the entry of a region.
@@ -142,13 +149,17 @@ public enum CacheRecord {
     /// - Returns: The entry. Granules past the end of the file are not present in it.
     /// - Throws: ``CacheRecordError`` if it is damaged or belongs to another record; then nothing is present.
     public static func entry(
-        _ bytes: UnsafeRawBufferPointer, region: Int, of header: Header
+        _ bytes: UnsafeRawBufferPointer,
+        region: Int,
+        of header: Header
     ) throws(CacheRecordError) -> Entry {
         guard bytes.count >= entryBytes else { throw .truncated }
-        guard linux_crc32c(0, bytes.baseAddress.map { $0 + 4 }, entryBytes - 4) == bytes.little32(at: 0) else {
+        guard linux_crc32c(0, bytes.baseAddress.map { $0 + 4 }, entryBytes - 4) == bytes.little32(at: 0)
+        else {
             throw .damaged
         }
-        guard Int(bytes.little32(at: 4)) == region, bytes.little64(at: 24) == header.nonce ^ UInt64(region) else {
+        guard Int(bytes.little32(at: 4)) == region, bytes.little64(at: 24) == header.nonce ^ UInt64(region)
+        else {
             throw .notARecord
         }
         var present = SIMD4<UInt64>()
@@ -158,9 +169,15 @@ public enum CacheRecord {
             trusted[word] = bytes.little64(at: 64 + 8 * word)
         }
         let first = region * regionGranules
-        let valid = GranuleBits.mask(0..<max(0, min(regionGranules, Granule.count(size: header.version.size) - first)))
+        let valid = GranuleBits.mask(
+            0..<max(0, min(regionGranules, Granule.count(size: header.version.size) - first))
+        )
         return Entry(
-            region: region, boot: Array(bytes[8..<24]), present: present & valid, trusted: trusted & present & valid)
+            region: region,
+            boot: Array(bytes[8..<24]),
+            present: present & valid,
+            trusted: trusted & present & valid
+        )
     }
 }
 
@@ -178,6 +195,7 @@ public enum CacheRecordError: Error, Hashable, Sendable {
 enum GranuleBits {
     /// The set of a range of granules.
     /// - Parameter range: Within 0..<256.
+    /// - Returns: A bit for each.
     static func mask(_ range: Range<Int>) -> SIMD4<UInt64> {
         var mask = SIMD4<UInt64>()
         for word in 0..<4 {

@@ -50,7 +50,8 @@ final class CachedFile: Sendable {
                     let flight = Flight()
                     table.claim(granules, for: flight)
                     return Transfer.Run(granules: granules, flight: flight)
-                })
+                }
+            )
         }
     }
 

@@ -11,17 +11,21 @@ final class Descriptor: Sendable {
     deinit { close(number) }
 }
 
-/// Bounds how many cache files are kept open. Any thread may call it.
+/// Bounds how many cache files are kept open.
+///
+/// Any thread may call it.
 ///
 /// A descriptor that is lent to a reader stays open until the reader lets go, also when it left this table.
 final class DescriptorTable: Sendable {
     private let holdersMaximum: Int
     private let holders = Mutex<[ObjectIdentifier: DiskContent]>([:])
 
-    /// - Parameter descriptorsMaximum: The most descriptors kept; no more than a quarter of what the process may open.
+    /// - Parameter descriptorsMaximum: The most kept; at most a quarter of what the process may open.
     init(descriptorsMaximum: Int) {
         var limit = rlimit()
-        let allowed = getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 ? Int(clamping: limit.rlim_cur) : 1024
+        let allowed =
+            getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0
+            ? Int(clamping: limit.rlim_cur) : 1024
         holdersMaximum = max(1, min(descriptorsMaximum, allowed / 4))
     }
 
@@ -51,7 +55,9 @@ final class DescriptorTable: Sendable {
     }
 }
 
-/// Aligned buffers that collect what a disk admission writes at once. Any thread may call it.
+/// Aligned buffers that collect what a disk admission writes at once.
+///
+/// Any thread may call it.
 final class WriteBuffers: Sendable {
     private let idle = Mutex<[WriteBuffer]>([])
 

@@ -5,7 +5,8 @@ import Synchronization
 
 /// Writes the bytes of one claimed run to the data file, on the thread that fetches them.
 ///
-/// Collects up to 256 KiB, aligned to that in the file, for one write; the checksums are taken from the same buffer.
+/// Collects up to 256 KiB, aligned to that in the file, for one write; the checksums are taken from the
+/// same buffer.
 final class DiskAdmission: Admission {
     private let content: DiskContent
     private let descriptor: Descriptor
@@ -37,7 +38,9 @@ final class DiskAdmission: Admission {
         while !rest.isEmpty {
             let count = min(rest.count, room - filled)
             let source = UnsafeRawBufferPointer(rebasing: rest.prefix(count))
-            UnsafeMutableRawBufferPointer(rebasing: buffer.bytes[filled..<filled + count]).copyMemory(from: source)
+            UnsafeMutableRawBufferPointer(rebasing: buffer.bytes[filled..<filled + count]).copyMemory(
+                from: source
+            )
             filled += count
             rest = rest.dropFirst(count)
             if filled == room { try write(filled) }

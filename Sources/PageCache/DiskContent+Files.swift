@@ -84,12 +84,17 @@ extension DiskContent {
         }
     }
 
-    /// Reads a group of region entries. Nothing is present of those that fail their check.
+    /// Reads a group of region entries.
+    ///
+    /// Nothing is present of those that fail their check.
     private func load(_ group: Int, from record: Descriptor?) {
         let header = state.withLock {
             CacheRecord.Header(
-                version: version, inode: $0.inode, nonce: $0.nonce,
-                headerBytes: CacheRecord.headerBytes(of: version))
+                version: version,
+                inode: $0.inode,
+                nonce: $0.nonce,
+                headerBytes: CacheRecord.headerBytes(of: version)
+            )
         }
         let all = CacheRecord.regionCount(size: version.size)
         let range = group * DiskState.groupRegions..<min((group + 1) * DiskState.groupRegions, all)
@@ -131,7 +136,9 @@ extension DiskContent {
         }
     }
 
-    /// Removes both files, the record first, and forgets what was in them. The caller holds the stripe.
+    /// Removes both files, the record first, and forgets what was in them.
+    ///
+    /// The caller holds the stripe.
     func removeFiles() {
         let old = state.withLock { state in
             let old = state.descriptor
@@ -193,8 +200,10 @@ extension DiskContent {
         }
         let descriptor = Descriptor(data)
         var status = stat()
-        // One write of the whole file gives it its length; anything else needs it now, for the record to be believed.
-        let isWhole = granules.count == Granule.count(size: version.size) && version.size <= CacheLimits.writeBytes
+        // One write of the whole file gives it its length; anything else needs it now, for the record to be
+        // believed.
+        let isWhole =
+            granules.count == Granule.count(size: version.size) && version.size <= CacheLimits.writeBytes
         guard fstat(data, &status) == 0, isWhole || ftruncate(data, off_t(version.size)) == 0 else {
             store.failed("make a data file", -errno)
             return nil

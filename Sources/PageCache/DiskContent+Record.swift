@@ -12,7 +12,9 @@ extension DiskContent {
         let dirty: Set<Int>
     }
 
-    /// Writes what changed to the record. The data that it speaks of was written before.
+    /// Writes what changed to the record.
+    ///
+    /// The data that it speaks of was written before.
     /// - Returns: `false` if another thread is at it or it failed, so that it must be tried again.
     func writeRecord() -> Bool {
         guard let changes = takeChanges() else { return state.withLock { !$0.isDirty } }
@@ -47,18 +49,25 @@ extension DiskContent {
                 (region, encoded(state.regions[region], region, boot, state.nonce))
             }
             return Changes(
-                header: header, entries: entries, checksums: state.pending.sorted { $0.first < $1.first },
-                dirty: state.dirtyRegions)
+                header: header,
+                entries: entries,
+                checksums: state.pending.sorted { $0.first < $1.first },
+                dirty: state.dirtyRegions
+            )
         }
     }
 
     private func encoded(
-        _ held: DiskState.Region?, _ region: Int, _ boot: [UInt8], _ nonce: UInt64
+        _ held: DiskState.Region?,
+        _ region: Int,
+        _ boot: [UInt8],
+        _ nonce: UInt64
     ) -> [UInt8] {
         let held = held ?? DiskState.Region()
         return CacheRecord.encode(
             CacheRecord.Entry(region: region, boot: boot, present: held.present, trusted: held.trusted),
-            nonce: nonce)
+            nonce: nonce
+        )
     }
 
     /// - Returns: 0 or `-errno`.
@@ -75,7 +84,10 @@ extension DiskContent {
         }
         for run in changes.checksums {
             let offset = CacheRecord.checksumOffset(run.first, headerBytes: headerBytes, size: version.size)
-            writer.add(run.sums.flatMap { sum in (0..<4).map { UInt8(truncatingIfNeeded: sum >> (8 * $0)) } }, at: offset)
+            writer.add(
+                run.sums.flatMap { sum in (0..<4).map { UInt8(truncatingIfNeeded: sum >> (8 * $0)) } },
+                at: offset
+            )
         }
         for entry in changes.entries where changes.header == nil || entry.region != 0 {
             writer.add(entry.bytes, at: CacheRecord.entryOffset(entry.region, headerBytes: headerBytes))
@@ -121,11 +133,17 @@ extension DiskContent {
 
     /// Which granules of a run have the checksum of the record.
     private func matching(
-        _ part: Range<Int>, _ data: Descriptor, _ record: Int32, _ buffer: WriteBuffer
+        _ part: Range<Int>,
+        _ data: Descriptor,
+        _ record: Int32,
+        _ buffer: WriteBuffer
     ) -> [Bool] {
         var wanted = [UInt32](repeating: 0, count: part.count)
         let place = CacheRecord.checksumOffset(
-            part.lowerBound, headerBytes: CacheRecord.headerBytes(of: version), size: version.size)
+            part.lowerBound,
+            headerBytes: CacheRecord.headerBytes(of: version),
+            size: version.size
+        )
         let span = Granule.span(of: part, size: version.size)
         let got = linux_pread_all(record, &wanted, part.count * 4, place)
         let count = linux_pread_all(data.number, buffer.bytes.baseAddress, span.count, span.offset)
@@ -138,13 +156,16 @@ extension DiskContent {
         return part.indices.map { granule in
             let index = granule - part.lowerBound
             let end = min((index + 1) * Granule.bytes, span.count)
-            return end <= Int(count) && (index + 1) * 4 <= Int(got) && sums[index] == UInt32(littleEndian: wanted[index])
+            return end <= Int(count) && (index + 1) * 4 <= Int(got)
+                && sums[index] == UInt32(littleEndian: wanted[index])
         }
     }
 
     // MARK: - Eviction
 
-    /// Gives up regions that nobody reads: their entries first, then their bytes. Nobody may be fetching there.
+    /// Gives up regions that nobody reads: their entries first, then their bytes.
+    ///
+    /// Nobody may be fetching there.
     /// - Returns: Bytes freed.
     func punch(_ range: Range<Int>) -> Int64 {
         guard let data = openDataFile() else { return 0 }
@@ -187,7 +208,9 @@ extension DiskContent {
         store.usage.withLock { _ = $0.remove(key) }
     }
 
-    /// Gives up the whole version: loans go on with the removed file. Nobody may be fetching it.
+    /// Gives up the whole version: loans go on with the removed file.
+    ///
+    /// Nobody may be fetching it.
     /// - Returns: Bytes freed.
     func discard() -> Int64 {
         let isMine = state.withLock { state in

@@ -5,8 +5,8 @@ import Synchronization
 
 /// The granules of one version on disk: a sparse data file, and a record of what is in it.
 ///
-/// The book of what is present lives here while the version is open or its record is unwritten. A record is written after the
-/// data it speaks of, and before data is removed. See ``CacheRecord``.
+/// The book of what is present lives here while the version is open or its record is unwritten. A record is
+/// written after the data it speaks of, and before data is removed. See ``CacheRecord``.
 final class DiskContent: StoredContent {
     let version: FileVersion
     let key: VersionKey
@@ -70,7 +70,8 @@ final class DiskContent: StoredContent {
                 touch()
                 return PinnedBytes(
                     pieces: [.file(descriptor: descriptor.number, offset: span.offset, count: span.count)],
-                    pin: DiskPin(self, descriptor, granules, incarnation: incarnation))
+                    pin: DiskPin(self, descriptor, granules, incarnation: incarnation)
+                )
             case .missing: return nil
             case .unprepared: prepare(granules)
             case .unchecked: guard check(granules) else { return nil }

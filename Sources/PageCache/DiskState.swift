@@ -1,4 +1,6 @@
-/// The book of one version on disk. A pure value under the lock of its ``DiskContent``.
+/// The book of one version on disk.
+///
+/// A pure value under the lock of its ``DiskContent``.
 struct DiskState {
     /// What is known of 1 MiB of the file.
     struct Region {
@@ -65,8 +67,8 @@ struct DiskState {
     /// The regions that a run of granules touches.
     static func regions(of granules: Range<Int>) -> Range<Int> {
         guard !granules.isEmpty else { return 0..<0 }
-        return granules.lowerBound / CacheRecord.regionGranules
-            ..< (granules.upperBound - 1) / CacheRecord.regionGranules + 1
+        return granules.lowerBound / CacheRecord.regionGranules..<(granules.upperBound - 1)
+            / CacheRecord.regionGranules + 1
     }
 
     /// The part of a run that lies in a region, as a set.
@@ -177,10 +179,12 @@ struct DiskState {
         hasAllGroups = true
     }
 
-    /// The regions to evict first: those read already before those that wait to be read, the longest unused first;
-    /// among equals the last of the file, so that a reader who starts over finds its beginning.
+    /// The regions to evict first: those read already before those that wait to be read, the longest unused
+    /// first; among equals the last of the file, so that a reader who starts over finds its beginning.
     func coldest(_ wantedBytes: Int64, now: UInt32) -> [Int] {
-        let order = regions.filter { $0.value.lent == 0 && $0.value.present != SIMD4() }.sorted { left, right in
+        let order = regions.filter { $0.value.lent == 0 && $0.value.present != SIMD4() }.sorted {
+            left,
+            right in
             if left.value.isRead != right.value.isRead { return left.value.isRead }
             let (leftAge, rightAge) = (now &- left.value.lastUse, now &- right.value.lastUse)
             return leftAge != rightAge ? leftAge > rightAge : left.key > right.key

@@ -6,7 +6,9 @@ import Synchronization
 
 // Making room, and finding out what an earlier process has left.
 extension DiskStore {
-    /// Frees bytes, the longest unused first. Does nothing while another thread is at it.
+    /// Frees bytes, the longest unused first.
+    ///
+    /// Does nothing while another thread is at it.
     /// - Parameter wanted: Bytes to free; more may go.
     func evict(_ wanted: Int64) {
         guard wanted > 0, !isEvicting.exchange(true, ordering: .acquiring) else { return }
@@ -43,7 +45,9 @@ extension DiskStore {
         if isWhole, file.withNobodyFetching(all, { freed = content.discard() }) { return freed }
         content.prepare(all)
         var runs: [Range<Int>] = []
-        for region in content.state.withLock({ $0.coldest(wanted, now: Self.now) }) { runs.appendGranule(region) }
+        for region in content.state.withLock({ $0.coldest(wanted, now: Self.now) }) {
+            runs.appendGranule(region)
+        }
         for run in runs {
             let first = run.lowerBound * CacheRecord.regionGranules
             let granules = (first..<first + run.count * CacheRecord.regionGranules).clamped(to: all)
@@ -60,7 +64,9 @@ extension DiskStore {
         }
     }
 
-    /// Removes the files of a version, the record first. The caller holds the stripe.
+    /// Removes the files of a version, the record first.
+    ///
+    /// The caller holds the stripe.
     /// - Returns: 0, also when there were none, or `-errno`.
     func unlinkFiles(of key: VersionKey) -> Int32 {
         for ending in [".record", ".data"] where unlinkat(directory.descriptor, key.path + ending, 0) != 0 {
@@ -81,7 +87,9 @@ extension DiskStore {
         var bytes = [UInt8](repeating: 0, count: CacheLimits.headerBytesMaximum)
         let count = Int(linux_pread_all(record, &bytes, bytes.count, 0))
         guard count > 0 else { return nil }
-        let header = bytes.withUnsafeBytes { try? CacheRecord.header(UnsafeRawBufferPointer(rebasing: $0.prefix(count))) }
+        let header = bytes.withUnsafeBytes {
+            try? CacheRecord.header(UnsafeRawBufferPointer(rebasing: $0.prefix(count)))
+        }
         guard let version = header?.version, VersionKey(version) == key else { return nil }
         return version
     }
@@ -124,7 +132,8 @@ extension DiskStore {
                 continue
             }
             var status = stat()
-            guard fstatat(directory.descriptor, "\(name)/\(stem).data", &status, AT_SYMLINK_NOFOLLOW) == 0 else {
+            guard fstatat(directory.descriptor, "\(name)/\(stem).data", &status, AT_SYMLINK_NOFOLLOW) == 0
+            else {
                 continue
             }
             let used = max(status.st_atim.tv_sec, status.st_mtim.tv_sec)

@@ -6,9 +6,9 @@ import Synchronization
 
 /// The cached versions of one directory: how many bytes they have, and what goes when there is no room.
 ///
-/// Lock order: a stripe, then a content's lock or the usage lock. Neither of these two is held during a system call; a
-/// stripe is held while the names of a version's files are looked up, made or removed, which only another
-/// thread that is about to do the same to that version waits for.
+/// Lock order: a stripe, then a content's lock or the usage lock. Neither of these two is held during a
+/// system call; a stripe is held while the names of a version's files are looked up, made or removed, which
+/// only another thread that is about to do the same to that version waits for.
 final class DiskStore: Sendable {
     let directory: CacheDirectory
     let files: FileTable
@@ -43,8 +43,12 @@ final class DiskStore: Sendable {
     static var now: UInt32 { linux_coarse_milliseconds() }
 
     init(
-        directory: CacheDirectory, bytesMaximum: Int64, options: PageCacheOptions, files: FileTable,
-        metrics: PageCacheMetrics, logger: Logger
+        directory: CacheDirectory,
+        bytesMaximum: Int64,
+        options: PageCacheOptions,
+        files: FileTable,
+        metrics: PageCacheMetrics,
+        logger: Logger
     ) {
         self.directory = directory
         self.files = files
@@ -123,7 +127,8 @@ final class DiskStore: Sendable {
             metadata: [
                 "directory": "\(directory.path)", "call": "\(what)",
                 "error": "\(String(cString: strerror(-result)))",
-            ])
+            ]
+        )
     }
 
     /// Counts and logs a record or granule that was dropped.
@@ -131,7 +136,10 @@ final class DiskStore: Sendable {
         metrics.corrupt.increment(by: count)
         logger.warning(
             "Cached bytes failed their check and were dropped",
-            metadata: ["directory": "\(directory.path)", "file": "\(path)", "what": "\(what)", "count": "\(count)"])
+            metadata: [
+                "directory": "\(directory.path)", "file": "\(path)", "what": "\(what)", "count": "\(count)",
+            ]
+        )
     }
 
     // MARK: - Housekeeping

@@ -1,7 +1,9 @@
 import Pages
 import Synchronization
 
-/// The versions that are open, or have something that must not be forgotten yet. Any thread may call it.
+/// The versions that are open, or have something that must not be forgotten yet.
+///
+/// Any thread may call it.
 ///
 /// There is at most one ``CachedFile`` for a version, so that its locks and its book of what is present
 /// are the only ones.
@@ -30,8 +32,10 @@ final class FileTable: Sendable {
     ///   - context: What its handle needs.
     ///   - onClose: Called when the handle is gone.
     ///   - makeContent: Makes its content if there is none.
+    /// - Returns: The open file; the same one when the version is open already.
     func open(
-        _ version: FileVersion, in context: CacheContext,
+        _ version: FileVersion,
+        in context: CacheContext,
         onClose: @escaping @Sendable (CachedFile) -> Void,
         makeContent: (VersionKey) -> any StoredContent
     ) -> OpenCachedFile {
@@ -62,7 +66,9 @@ final class FileTable: Sendable {
 
     /// Keeps a version in the table without a handle, while something is done to it.
     func borrow(
-        _ version: FileVersion, _ key: VersionKey, makeContent: () -> any StoredContent
+        _ version: FileVersion,
+        _ key: VersionKey,
+        makeContent: () -> any StoredContent
     ) -> CachedFile {
         state.withLock { state in
             let file =

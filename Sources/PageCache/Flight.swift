@@ -64,7 +64,9 @@ final class Flight: @unchecked Sendable {
         pthread_mutex_unlock(mutex)
     }
 
-    /// Ends the transfer and wakes the waiters. The claim must be out of the table by now.
+    /// Ends the transfer and wakes the waiters.
+    ///
+    /// The claim must be out of the table by now.
     func end(_ ending: Ending) {
         pthread_mutex_lock(mutex)
         self.ending = ending
@@ -107,7 +109,8 @@ struct Deadline: Sendable {
         let nanoseconds = now.tv_nsec + Int(attoseconds / 1_000_000_000)
         time = timespec(
             tv_sec: now.tv_sec + Int(seconds) + nanoseconds / 1_000_000_000,
-            tv_nsec: nanoseconds % 1_000_000_000)
+            tv_nsec: nanoseconds % 1_000_000_000
+        )
     }
 
     /// Whether it has passed.

@@ -1,7 +1,8 @@
 /// Which granules of one file are being fetched, and by whom.
 ///
-/// A pure value: the file keeps it under its lock. A granule has at most one claim, and a claim is made only by the
-/// thread that fetches it at once. Claims are few (one per fetching thread), so a small array is enough.
+/// A pure value: the file keeps it under its lock. A granule has at most one claim, and a claim is made
+/// only by the thread that fetches it at once. Claims are few (one per fetching thread), so a small array
+/// is enough.
 struct FlightTable {
     /// A run of granules that one transfer still has to bring.
     struct Claim {

@@ -2,7 +2,8 @@ import Pages
 
 /// Copies the bytes of one claimed run into blocks, on the thread that fetches them.
 ///
-/// A block is held from its first byte until its granules are published, so it cannot be evicted half-written.
+/// A block is held from its first byte until its granules are published, so it cannot be evicted half-
+/// written.
 final class MemoryAdmission: Admission {
     private let content: MemoryContent
     private let end: Int64
@@ -33,7 +34,9 @@ final class MemoryAdmission: Admission {
                 heldBlocks = heldBlocks.lowerBound..<heldBlocks.upperBound + 1
             }
             let count = min(rest.count, MemoryArena.blockBytes - inside)
-            if let target = block?.baseAddress, let source = UnsafeRawBufferPointer(rebasing: rest).baseAddress {
+            if let target = block?.baseAddress,
+                let source = UnsafeRawBufferPointer(rebasing: rest).baseAddress
+            {
                 (target + inside).copyMemory(from: source, byteCount: count)
             }
             rest = rest.dropFirst(count)

@@ -3,8 +3,8 @@ import Synchronization
 
 /// One reserved region of address space in blocks of 32 KiB, and how warm each block is.
 ///
-/// Memory comes when a block is first written and stays while the cache is at work: a fresh page costs a fault and a
-/// zeroing, about as much as the copy itself. Any thread may call it.
+/// Memory comes when a block is first written and stays while the cache is at work: a fresh page costs a
+/// fault and a zeroing, about as much as the copy itself. Any thread may call it.
 final class MemoryArena: @unchecked Sendable {
     // Safety: base and warmth are set once and valid until deinit; a block's bytes are written only by the
     // admission that holds the block and read only where they were published under the content's lock.
@@ -35,7 +35,7 @@ final class MemoryArena: @unchecked Sendable {
     /// - Parameter bytesMaximum: The size of the region; rounded down to whole blocks.
     /// - Throws: ``PageCacheError/noMemory(bytes:)``.
     init(bytesMaximum: Int64) throws(PageCacheError) {
-        blockCount = Int(min(bytesMaximum, Int64(UInt32.max)  * Int64(Self.blockBytes))) / Self.blockBytes
+        blockCount = Int(min(bytesMaximum, Int64(UInt32.max) * Int64(Self.blockBytes))) / Self.blockBytes
         guard let base = linux_memory_reserve(blockCount * Self.blockBytes) else {
             throw .noMemory(bytes: bytesMaximum)
         }
@@ -53,13 +53,17 @@ final class MemoryArena: @unchecked Sendable {
     /// The bytes of a block.
     func bytes(of slot: UInt32) -> UnsafeMutableRawBufferPointer {
         UnsafeMutableRawBufferPointer(
-            start: base + Int(slot) * Self.blockBytes, count: Self.blockBytes)
+            start: base + Int(slot) * Self.blockBytes,
+            count: Self.blockBytes
+        )
     }
 
     /// How warm a block is.
     func warmth(of slot: Int) -> UInt8 { warmth[slot].load(ordering: .relaxed) }
 
-    /// Says how warm a block is. Races are harmless: eviction asks the owner before it takes a block.
+    /// Says how warm a block is.
+    ///
+    /// Races are harmless: eviction asks the owner before it takes a block.
     func setWarmth(_ value: UInt8, of slot: UInt32) {
         warmth[Int(slot)].store(value, ordering: .relaxed)
     }

@@ -99,7 +99,9 @@ final class MemoryContent: StoredContent {
         guard let found else { return nil }
         store.touch()
         return PinnedBytes(
-            pieces: pieces(of: span, in: found), pin: MemoryPin(content: self, blocks: blocks))
+            pieces: pieces(of: span, in: found),
+            pin: MemoryPin(content: self, blocks: blocks)
+        )
     }
 
     /// Keeps the book that decides which blocks go first.

@@ -132,13 +132,16 @@ final class MemoryStore: Sendable {
             } else if !spentOnly {
                 arena.setWarmth(warmth - 1, of: UInt32(slot))
                 // Below the fresh ones comes hot, which is for blocks that were read: skip it.
-                if warmth - 1 == MemoryArena.Warmth.hot { arena.setWarmth(MemoryArena.Warmth.warm, of: UInt32(slot)) }
+                if warmth - 1 == MemoryArena.Warmth.hot {
+                    arena.setWarmth(MemoryArena.Warmth.warm, of: UInt32(slot))
+                }
             }
         }
         return chosen
     }
 
-    /// Gives free memory back to the kernel once the cache is idle, and what was read when it is idle for long.
+    /// Gives free memory back to the kernel once the cache is idle, and what was read when it is idle for
+    /// long.
     /// - Parameters:
     ///   - idleBeforeTrim: Idle time after which free blocks lose their memory.
     ///   - idleBeforeDrop: Idle time after which blocks that were read become free.

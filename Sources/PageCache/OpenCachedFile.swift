@@ -57,7 +57,9 @@ final class OpenCachedFile: PageFile {
     }
 
     private func wait(
-        for flight: Flight, past generation: UInt64, until deadline: Deadline
+        for flight: Flight,
+        past generation: UInt64,
+        until deadline: Deadline
     ) throws(StoreError) {
         context.metrics.waits.increment()
         switch flight.wait(past: generation, until: deadline) {
@@ -65,7 +67,8 @@ final class OpenCachedFile: PageFile {
         case .stale: throw .stale
         case .timedOut:
             throw .unavailable(
-                "\(version.uri): another reader's transfer took more than \(context.options.flightWaitMaximum)")
+                "\(version.uri): waited \(context.options.flightWaitMaximum) for another reader's transfer"
+            )
         }
     }
 
@@ -74,7 +77,8 @@ final class OpenCachedFile: PageFile {
         context.metrics.uncachedReads.increment()
         guard let buffer = context.privateBuffers.take(span.count, until: deadline) else {
             throw .unavailable(
-                "\(version.uri): no memory for an uncached read within \(context.options.flightWaitMaximum)")
+                "\(version.uri): no memory for an uncached read within \(context.options.flightWaitMaximum)"
+            )
         }
         var count = 0
         try context.next.fetch(span, of: version) { (bytes) throws(StoreError) in

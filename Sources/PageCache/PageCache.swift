@@ -5,8 +5,8 @@ import Synchronization
 
 /// Keeps the bytes of open files in memory or on a local disk, and fetches each missing byte once.
 ///
-/// A link of the chain: it gets what it lacks from `next`. Any thread may call it. It has no threads of its own; the
-/// owner calls ``housekeep()`` about once a second and ``close()`` at the end.
+/// A link of the chain: it gets what it lacks from `next`. Any thread may call it. It has no threads of its
+/// own; the owner calls ``housekeep()`` about once a second and ``close()`` at the end.
 public final class PageCache: PageSource {
     private let context: CacheContext
     private let files: FileTable
@@ -17,28 +17,38 @@ public final class PageCache: PageSource {
         case disk(DiskStore)
     }
 
-    /// Sets up a cache. Looks at no cached file yet, so the time does not depend on how many there are.
+    /// Sets up a cache.
+    ///
+    /// Looks at no cached file yet, so the time does not depend on how many there are.
     /// - Parameters:
     ///   - options: Where the bytes lie, and the limits.
     ///   - next: Where missing bytes come from.
     ///   - logger: Gets a line when the cache directory fails or cached bytes are corrupt.
     /// - Throws: ``PageCacheError``, whose description is one line for the user.
     public convenience init(
-        options: PageCacheOptions, next: any SpanSource, logger: Logger
+        options: PageCacheOptions,
+        next: any SpanSource,
+        logger: Logger
     ) throws(PageCacheError) {
         try self.init(options: options, next: next, logger: logger, boot: CacheDirectory.currentBoot())
     }
 
     /// The same under a boot id of a test's choice.
     init(
-        options: PageCacheOptions, next: any SpanSource, logger: Logger, boot: [UInt8]
+        options: PageCacheOptions,
+        next: any SpanSource,
+        logger: Logger,
+        boot: [UInt8]
     ) throws(PageCacheError) {
         try options.validate()
         let metrics = PageCacheMetrics()
         files = FileTable()
         context = CacheContext(
-            next: next, options: options, metrics: metrics,
-            privateBuffers: PrivateBuffers(bytesMaximum: options.uncachedBytesMaximum))
+            next: next,
+            options: options,
+            metrics: metrics,
+            privateBuffers: PrivateBuffers(bytesMaximum: options.uncachedBytesMaximum)
+        )
         switch options.storage {
         case .memory(let bytesMaximum):
             metrics.capacityBytes.record(bytesMaximum)
@@ -47,8 +57,14 @@ public final class PageCache: PageSource {
             metrics.capacityBytes.record(bytesMaximum)
             store = .disk(
                 DiskStore(
-                    directory: try CacheDirectory(path: path, boot: boot), bytesMaximum: bytesMaximum,
-                    options: options, files: files, metrics: metrics, logger: logger))
+                    directory: try CacheDirectory(path: path, boot: boot),
+                    bytesMaximum: bytesMaximum,
+                    options: options,
+                    files: files,
+                    metrics: metrics,
+                    logger: logger
+                )
+            )
         }
     }
 
@@ -56,7 +72,9 @@ public final class PageCache: PageSource {
         close()
     }
 
-    /// Opens one version for reading. Does not wait, and looks at no disk yet.
+    /// Opens one version for reading.
+    ///
+    /// Does not wait, and looks at no disk yet.
     /// - Parameter version: What will be read.
     /// - Returns: The open file; the same object when the version is open already.
     public func open(_ version: FileVersion) -> any PageFile {
@@ -81,7 +99,9 @@ public final class PageCache: PageSource {
         files.retire(file.key)
     }
 
-    /// How many bytes of a version are cached; 0 when nothing is known of it. May read its record from the disk.
+    /// How many bytes of a version are cached; 0 when nothing is known of it.
+    ///
+    /// May read its record from the disk.
     /// - Parameter version: The version to look for.
     /// - Returns: Bytes in the cache, between 0 and the version's size.
     public func cachedBytes(of version: FileVersion) -> Int64 {
@@ -107,12 +127,16 @@ public final class PageCache: PageSource {
         disk.restore(within: .max)
     }
 
-    /// Writes records, makes room, and gives idle memory back. Call it about once a second, from one thread.
+    /// Writes records, makes room, and gives idle memory back.
+    ///
+    /// Call it about once a second, from one thread.
     public func housekeep() {
         switch store {
         case .memory(let memory):
             memory.trim(
-                idleBeforeTrim: context.options.idleBeforeTrim, idleBeforeDrop: context.options.idleBeforeDrop)
+                idleBeforeTrim: context.options.idleBeforeTrim,
+                idleBeforeDrop: context.options.idleBeforeDrop
+            )
             memory.takeEmptied().forEach(files.retire)
         case .disk(let disk):
             disk.housekeep()
@@ -130,7 +154,9 @@ public final class PageCache: PageSource {
         }
     }
 
-    /// Writes the last records and lets go of everything that is not open. Files that are open go on working.
+    /// Writes the last records and lets go of everything that is not open.
+    ///
+    /// Files that are open go on working.
     public func close() {
         switch store {
         case .memory(let memory): memory.close()
@@ -149,14 +175,17 @@ extension PageCacheOptions {
             case .directory(_, let bytes): bytes
             }
         guard bytesMaximum >= CacheLimits.bytesMinimum else {
-            throw .badOption("the cache size is \(bytesMaximum) bytes; give at least \(CacheLimits.bytesMinimum)")
+            throw .badOption(
+                "the cache size is \(bytesMaximum) bytes; give at least \(CacheLimits.bytesMinimum)"
+            )
         }
         guard (8...65536).contains(descriptorsMaximum) else {
             throw .badOption("the cache's descriptor limit is \(descriptorsMaximum); give 8 to 65536")
         }
         guard uncachedBytesMaximum >= 1 << 20 else {
             throw .badOption(
-                "the limit for uncached reads is \(uncachedBytesMaximum) bytes; give at least 1048576")
+                "the limit for uncached reads is \(uncachedBytesMaximum) bytes; give at least 1048576"
+            )
         }
     }
 }

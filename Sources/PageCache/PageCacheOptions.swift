@@ -13,10 +13,13 @@ public struct PageCacheOptions: Sendable {
 
     /// Where the bytes lie.
     public var storage: Storage
-    /// The most descriptors of cache files kept open besides those lent to readers; 8 to 65536. Never more than a
-    /// quarter of the process's limit is used.
+    /// The most descriptors of cache files kept open besides those lent to readers; 8 to 65536.
+    ///
+    /// Never more than a quarter of the process's limit is used.
     public var descriptorsMaximum = 512
-    /// The most memory in bytes for reads that the cache cannot hold; at least 1 MiB. Further ones wait.
+    /// The most memory in bytes for reads that the cache cannot hold; at least 1 MiB.
+    ///
+    /// Further ones wait.
     public var uncachedBytesMaximum = 32 << 20
     /// How long a reader waits for a transfer of another reader; a bit more than the store's total deadline.
     public var flightWaitMaximum = Duration.seconds(65)
@@ -36,10 +39,11 @@ public struct PageCacheOptions: Sendable {
 enum CacheLimits {
     /// The smallest cache.
     static let bytesMinimum: Int64 = 1 << 20
-    /// Granules of a run that are present already are fetched again rather than splitting one request into two
-    /// when there are at most so many of them: 32 KiB cost less than a request.
+    /// Granules of a run that are present already are fetched again rather than splitting one request into
+    /// two when there are at most so many of them: 32 KiB cost less than a request.
     static let bridgedGranules = 8
-    /// How often a read looks again after what it fetched was evicted at once, before it reads past the cache.
+    /// How often a read looks again after what it fetched was evicted at once, before it reads past the
+    /// cache.
     static let attemptsMaximum = 3
     /// How far a memory admission runs ahead of what readers can see, in bytes.
     static let publishBytes = 128 << 10
@@ -47,7 +51,8 @@ enum CacheLimits {
     static let writeBytes = 256 << 10
     /// Write buffers kept for the next admission.
     static let idleBuffersMaximum = 16
-    /// Checksums not yet recorded after which an admission writes the record itself, per version (256 MiB of data).
+    /// Checksums not yet recorded after which an admission writes the record itself, per version (256 MiB
+    /// of data).
     static let pendingChecksumsMaximum = 65536
     /// Closed versions with unwritten records after which a closing thread writes its own.
     static let unrecordedMaximum = 4096
@@ -85,7 +90,7 @@ public enum PageCacheError: Error, Hashable, Sendable, CustomStringConvertible {
         switch self {
         case .badOption(let text): text
         case .noMemory(let bytes):
-            "cannot reserve \(bytes) bytes of memory for the cache; choose a smaller cache size or a cache directory"
+            "cannot reserve \(bytes) bytes of memory for the cache; choose a smaller one or a cache directory"
         case .notDirectory(let path):
             "cache directory \(path) is not a directory; name a directory or remove the file"
         case .notOurs(let path):

@@ -18,11 +18,14 @@ enum Granule {
     static func span(of granules: Range<Int>, size: Int64) -> Span {
         Span(
             from: Int64(granules.lowerBound) * Int64(bytes),
-            to: min(Int64(granules.upperBound) * Int64(bytes), size))
+            to: min(Int64(granules.upperBound) * Int64(bytes), size)
+        )
     }
 }
 
-/// The bytes of one version in a store of bytes: in memory or on disk. Any thread may call it.
+/// The bytes of one version in a store of bytes: in memory or on disk.
+///
+/// Any thread may call it.
 protocol StoredContent: AnyObject, Sendable {
     /// Finds out which granules of a range are present, if that takes a look at the disk.
     func prepare(_ granules: Range<Int>)
@@ -30,11 +33,12 @@ protocol StoredContent: AnyObject, Sendable {
     /// The runs of a prepared range that are not present. Never waits.
     func missing(in granules: Range<Int>) -> [Range<Int>]
 
-    /// The bytes of a span, held in place, if all are present. May read the local disk; waits for nothing else.
+    /// The bytes of a span, held in place, if all are present. May read the local disk; waits for nothing
+    /// else.
     func pin(_ span: Span) -> PinnedBytes?
 
     /// Begins to store a run that the caller has claimed.
-    /// - Returns: `nil` if the store has no room or is out of order; then the bytes go to the reader uncached.
+    /// - Returns: `nil` if the store has no room or is out of order; the bytes then go past it.
     func admit(_ granules: Range<Int>) -> (any Admission)?
 
     /// Bytes of the version that are present.
@@ -59,5 +63,7 @@ protocol Admission: AnyObject {
     func finish() -> Int
 }
 
-/// The store of bytes has no room or is out of order. Never reaches a reader.
+/// The store of bytes has no room or is out of order.
+///
+/// Never reaches a reader.
 struct AdmissionFailure: Error {}

@@ -42,13 +42,16 @@ struct Transfer {
     /// Fetches claimed runs, near ones with one request, and ends their flights whatever happens.
     /// - Throws: What the next link threw.
     static func fetch(
-        _ runs: [Run], of file: CachedFile, in context: CacheContext
+        _ runs: [Run],
+        of file: CachedFile,
+        in context: CacheContext
     ) throws(StoreError) -> Outcome {
         var start = 0
         while start < runs.count {
             var end = start + 1
             while end < runs.count,
-                runs[end].granules.lowerBound - runs[end - 1].granules.upperBound <= CacheLimits.bridgedGranules
+                runs[end].granules.lowerBound - runs[end - 1].granules.upperBound
+                    <= CacheLimits.bridgedGranules
             {
                 end += 1
             }

@@ -1,7 +1,8 @@
 import CCrypto
 import Pages
 
-/// A strong hash of a version's address, etag and size: the key of the tables and the name of the cache files.
+/// A strong hash of a version's address, etag and size: the key of the tables and the name of the cache
+/// files.
 struct VersionKey: Hashable, Sendable {
     let high: UInt64
     let low: UInt64
