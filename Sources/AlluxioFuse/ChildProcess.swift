@@ -3,7 +3,8 @@ import Glibc
 /// Runs short commands and waits for them with a deadline.
 enum ChildProcess {
     /// Runs a program found on the path and returns its exit status.
-    /// - Returns: The exit status; nil if it could not be started, was killed, or took longer than `deadline`.
+    /// - Returns: The exit status; nil if it could not be started, was killed, or took longer than
+    ///   `deadline`.
     static func run(_ arguments: [String], within deadline: Duration) -> Int32? {
         var process: pid_t = 0
         let failed = withArguments(arguments) { posix_spawnp(&process, arguments[0], nil, nil, $0, environ) }

@@ -11,7 +11,8 @@ struct AlluxioFuseCommand: ParsableCommand {
         commandName: "alluxio-fuse",
         abstract: "Mounts an S3 bucket or a directory as a file system.",
         discussion: """
-            Without a command, lists the mounts. As a mount helper: alluxio-fuse s3://bucket /mnt -o options, so that \
+            Without a command, lists the mounts. As a mount helper: alluxio-fuse s3://bucket /mnt -o \
+            options, so that \
             'mount -t fuse.alluxio-fuse' and lines of /etc/fstab work.
 
             'alluxio-fuse help properties' lists all settings, 'alluxio-fuse help metrics' all metrics.

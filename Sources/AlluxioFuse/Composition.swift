@@ -35,12 +35,17 @@ final class Composition: Sendable {
         pool = WaitingPool(
             threadsMaximum: plan.settings.number(.poolThreads) ?? 128,
             aheadMaximum: plan.settings.number(.aheadThreads) ?? 32,
-            queueMaximum: plan.settings.number(.poolQueue) ?? 65_536)
+            queueMaximum: plan.settings.number(.poolQueue) ?? 65_536
+        )
         var options = Self.fileSystemOptions(plan.settings, cacheBytes: pages.usage.bytesMaximum)
         options.statisticsText = { Array(registry.text(limitBytes: Self.attributeBytesMaximum).utf8) }
         fileSystem = FileSystem(namespace: namespace, pages: pages, pool: pool, options: options)
         session = FuseSession(
-            operations: fileSystem, pool: pool, options: plan.sessionOptions, logger: Logger(label: "fuse"))
+            operations: fileSystem,
+            pool: pool,
+            options: plan.sessionOptions,
+            logger: Logger(label: "fuse")
+        )
         mountPoint = plan.mountPoint
     }
 
@@ -64,7 +69,9 @@ final class Composition: Sendable {
         pool.stop(within: Self.stopDeadline)
         pages.close()
         if case .failed(let reason) = ending {
-            throw Failure("the connection to the kernel broke: \(systemText(reason)); mount '\(mountPoint)' again")
+            throw Failure(
+                "the connection to the kernel broke: \(systemText(reason)); mount '\(mountPoint)' again"
+            )
         }
     }
 
@@ -92,7 +99,10 @@ final class Composition: Sendable {
     private static func cache(_ settings: Settings, next: any SpanSource) -> Result<PageCache, Failure> {
         let storage: PageCacheOptions.Storage
         if let directory = settings.cacheDirectory {
-            storage = .directory(path: directory, bytesMaximum: Int64(settings.number(.cacheSize) ?? 512 << 20))
+            storage = .directory(
+                path: directory,
+                bytesMaximum: Int64(settings.number(.cacheSize) ?? 512 << 20)
+            )
         } else {
             storage = .memory(bytesMaximum: Int64(settings.number(.memoryCacheSize) ?? 128 << 20))
         }
@@ -119,7 +129,9 @@ final class Composition: Sendable {
         options.gid = settings.number(.group).map { UInt32($0) } ?? getegid()
         let mask = settings.number(.mask)
         if let mask = settings.number(.fileMask) ?? mask { options.fileMode = 0o666 & ~UInt32(mask) }
-        if let mask = settings.number(.directoryMask) ?? mask { options.directoryMode = 0o777 & ~UInt32(mask) }
+        if let mask = settings.number(.directoryMask) ?? mask {
+            options.directoryMode = 0o777 & ~UInt32(mask)
+        }
         options.attributeTimeout = settings.duration(.attributeTimeout)
         options.entryTimeout = settings.duration(.entryTimeout)
         if settings.isSet(.negativeTimeout) { options.negativeTimeout = settings.duration(.negativeTimeout) }
@@ -152,7 +164,9 @@ extension MountPlan {
         options.allowsExecution = !settings.passedOn.contains("noexec")
         if let count = settings.number(.maximumBackground) { options.maxBackground = count }
         if let count = settings.number(.maximumThreads) { options.maxThreads = count }
-        if settings.isSet(.maximumIdleThreads) { options.maxIdleThreads = settings.number(.maximumIdleThreads) }
+        if settings.isSet(.maximumIdleThreads) {
+            options.maxIdleThreads = settings.number(.maximumIdleThreads)
+        }
         if let bytes = settings.number(.maximumRead) { options.maxReadBytes = bytes }
         options.libraryOptions = settings.passedOn.filter(Self.libraryWords.contains)
         if settings.flag(.allowRoot) == true { options.libraryOptions.append("allow_root") }

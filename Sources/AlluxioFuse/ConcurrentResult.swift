@@ -27,7 +27,9 @@ final class ConcurrentResult<Value: Sendable>: Sendable {
         let state = Mutex<Result<Content, Failure>?>(nil)
     }
 
-    /// Waits for the outcome. To be called once.
+    /// Waits for the outcome.
+    ///
+    /// To be called once.
     func value() throws(Failure) -> Value {
         thread.join()
         switch box.state.withLock({ $0 }) {

@@ -31,7 +31,8 @@ enum Invocation: Equatable {
 
     private static let commands = ["mount", "umount", "stat", "list", "help", BackgroundStart.subcommand]
 
-    /// Whether the program was called as a mount helper; decides about exit codes, also when nothing can be parsed.
+    /// Whether the program was called as a mount helper; decides about exit codes, also when nothing can be
+    /// parsed.
     static func isHelper(_ arguments: [String]) -> Bool {
         let program = arguments.first?.split(separator: "/").last ?? ""
         return program.hasPrefix("mount.")

@@ -25,7 +25,9 @@ struct MountOptions: Equatable, Sendable {
 
     init() {}
 
-    /// Splits a list at commas. `\,` is a comma and `\\` a backslash; any other backslash stands for itself.
+    /// Splits a list at commas.
+    ///
+    /// `\,` is a comma and `\\` a backslash; any other backslash stands for itself.
     static func split(_ list: String) -> [String] {
         var items: [String] = []
         var current = String.UnicodeScalarView()

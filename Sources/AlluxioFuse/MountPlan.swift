@@ -16,6 +16,7 @@ struct MountPlan: Sendable {
     ///   - source: The address of the data.
     ///   - target: The mount point; relative to the current directory, or absolute.
     ///   - options: The `-o` lists.
+    /// - Throws: A ``Failure`` that names what cannot be read or is wrong.
     init(source: String, target: String, options: [String]) throws(Failure) {
         let parsed = try MountOptions(options)
         let environment = EnvironmentSource.current()

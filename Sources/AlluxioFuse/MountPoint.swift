@@ -24,7 +24,7 @@ enum MountPoint {
         let parent = "/" + parts.joined(separator: "/")
         guard let resolved = realpath(parent, nil) else {
             throw Failure(
-                "mount point '\(whole)': '\(parent)': \(systemText(errno)); check the path, or make the directory"
+                "mount point '\(whole)': '\(parent)': \(systemText(errno)); check the path"
             )
         }
         defer { free(resolved) }
@@ -44,11 +44,13 @@ enum MountPoint {
             case .alive(let mount):
                 throw Failure(
                     "'\(path)' is mounted already, with \(mount.source); "
-                        + "unmount it first: alluxio-fuse umount '\(path)'")
+                        + "unmount it first: alluxio-fuse umount '\(path)'"
+                )
             case .hung(let mount):
                 throw Failure(
                     "'\(path)' is mounted already, with \(mount.source), and does not answer; "
-                        + "end it first: alluxio-fuse umount -f '\(path)'")
+                        + "end it first: alluxio-fuse umount -f '\(path)'"
+                )
             case .none, .dead, .other: break
             }
             var status = stat()
@@ -61,7 +63,9 @@ enum MountPoint {
             guard reason == ENOTCONN || reason == ECONNABORTED else { throw explain(path, reason) }
             try Unmount.detach(path)
         }
-        throw Failure("mount point '\(path)' has over \(staleLayersMaximum) dead mounts; unmount them: umount -l")
+        throw Failure(
+            "mount point '\(path)' has over \(staleLayersMaximum) dead mounts; unmount them: umount -l"
+        )
     }
 
     /// How many dead mounts over each other are cleaned.

@@ -5,7 +5,9 @@ import Glibc
 struct JoinableThread: Sendable {
     fileprivate let thread: pthread_t
 
-    /// Waits until the thread has ended. To be called once.
+    /// Waits until the thread has ended.
+    ///
+    /// To be called once.
     func join() {
         pthread_join(thread, nil)
     }
@@ -29,7 +31,8 @@ enum NamedThread {
     /// - Returns: The thread; ``JoinableThread/join()`` must be called.
     /// - Throws: A ``Failure`` if there is no thread to be had.
     static func startJoinable(
-        _ name: String, _ body: @escaping @Sendable () -> Void
+        _ name: String,
+        _ body: @escaping @Sendable () -> Void
     ) throws(Failure) -> JoinableThread {
         var attributes = pthread_attr_t()
         pthread_attr_init(&attributes)
@@ -39,7 +42,8 @@ enum NamedThread {
         // Safety: the retain is balanced by takeRetainedValue in the thread, or below if there is no thread.
         let opaque = Unmanaged.passRetained(Box(name: name, body: body)).toOpaque()
         let failed = pthread_create(
-            &thread, &attributes,
+            &thread,
+            &attributes,
             { argument in
                 guard let argument else { return nil }
                 // Safety: balances the retain above; the thread starts once.
@@ -47,11 +51,15 @@ enum NamedThread {
                 _ = alluxio_name_thread(box.name)
                 box.body()
                 return nil
-            }, opaque)
+            },
+            opaque
+        )
         guard failed == 0 else {
             // Safety: no thread took the retain.
             Unmanaged<Box>.fromOpaque(opaque).release()
-            throw Failure("cannot start a thread: \(systemText(failed)); raise the limit of processes (ulimit -u)")
+            throw Failure(
+                "cannot start a thread: \(systemText(failed)); raise the limit of processes (ulimit -u)"
+            )
         }
         return JoinableThread(thread: thread)
     }

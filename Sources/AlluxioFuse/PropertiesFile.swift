@@ -12,13 +12,17 @@ struct PropertiesError: Error, Equatable {
     let reason: String
 }
 
-/// The syntax of Java's `.properties` files: comments with `#` and `!`, `=`, `:` or a blank between key and value,
+/// The syntax of Java's `.properties` files.
+///
+/// Comments with `#` and `!`, `=`, `:` or a blank between key and value,
 /// a backslash at the end of a line to continue it, and `\t \n \r \f \uXXXX` escapes. UTF-8, not Latin-1.
 enum PropertiesFile {
     /// The largest file that is read, in bytes.
     static let sizeMaximum = 1 << 20
 
-    /// Reads a whole file. Total: any bytes give entries or an error, never a trap.
+    /// Reads a whole file.
+    ///
+    /// Total: any bytes give entries or an error, never a trap.
     /// - Returns: The entries in order; a key may come more than once, the last one counts.
     static func parse(_ bytes: some Collection<UInt8>) throws(PropertiesError) -> [PropertiesEntry] {
         guard bytes.count <= sizeMaximum else {

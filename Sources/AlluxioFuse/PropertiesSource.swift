@@ -56,7 +56,8 @@ struct PropertiesSource: Sendable {
         return value
     }
 
-    /// Replaces `${key}` by the value of another key of the same file; nil if there is none or too deep a chain.
+    /// Replaces `${key}` by the value of another key of the same file; nil if there is none or too deep a
+    /// chain.
     static func expand(_ value: String, with raw: [String: String], depth: Int) -> String? {
         guard value.range(of: "${") != nil else { return value }
         guard depth > 0 else { return nil }
@@ -74,7 +75,8 @@ struct PropertiesSource: Sendable {
         return result + rest
     }
 
-    /// Other programs share the file: a name that could be ours is warned about, any other is none of our business.
+    /// Other programs share the file: a name that could be ours is warned about, any other is none of our
+    /// business.
     private static func remark(on entry: PropertiesEntry, path: String) -> [Notice] {
         guard
             ["alluxio.fuse.", "alluxio.user.", "alluxio.underfs.s3.", "s3a.", "aws."].contains(
@@ -90,6 +92,8 @@ struct PropertiesSource: Sendable {
     /// - Parameters:
     ///   - named: The directory given with `-o alluxio.conf.dir`; then the file must exist.
     ///   - environment: For `ALLUXIO_CONF_DIR` and `HOME`.
+    /// - Returns: The file, or nil if there is none.
+    /// - Throws: A ``Failure`` that names the file.
     static func load(
         from named: String?,
         environment: [String: String]

@@ -8,7 +8,8 @@ enum PropertyKind: Sendable {
     case octal(ClosedRange<Int>)
     /// A number of bytes: `4096`, `512MB`, `1.5GB`; units are powers of 1024.
     case bytes(ClosedRange<Int>)
-    /// A time: `500ms`, `1s`, `10min`, `2h`, `1d`; a bare number has the unit given. `-1` is "for ever" if allowed.
+    /// A time: `500ms`, `1s`, `10min`, `2h`, `1d`; a bare number has the unit given. `-1` is "for ever" if
+    /// allowed.
     case duration(ClosedRange<Duration>, allowsForever: Bool, bareUnit: Duration = .milliseconds(1))
     /// An absolute path.
     case path

@@ -4,7 +4,8 @@ extension Property {
         .duration(.zero ... .seconds(86_400 * 365), allowsForever: true),
         default: "1s",
         """
-        How long what the store said of names and attributes is trusted. `0`: every open asks; `-1`: for ever, until \
+        How long what the store said of names and attributes is trusted. `0`: every open asks; `-1`: for \
+        ever, until \
         something is forgotten on request.
         """
     )
@@ -41,7 +42,8 @@ extension Property {
         default: "/tmp/alluxio_cache",
         aliases: ["local_data_cache", "alluxio.user.client.cache.dir"],
         """
-        Directory of cached data; one daemon a directory, one directory a mount. Made with mode 0700 if it is missing. \
+        Directory of cached data; one daemon a directory, one directory a mount. Made with mode 0700 if it \
+        is missing. \
         The default is used only when the cache is switched on by name.
         """
     )

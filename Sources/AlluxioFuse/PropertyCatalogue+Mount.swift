@@ -152,7 +152,8 @@ extension Property {
         default: "syslog",
         aliases: ["log_file"],
         """
-        Where a daemon in the background logs: an absolute path, or `syslog`. In the foreground lines go to standard \
+        Where a daemon in the background logs: an absolute path, or `syslog`. In the foreground lines go \
+        to standard \
         error unless this is set.
         """
     )

@@ -9,13 +9,17 @@ extension Property {
         "alluxio.underfs.s3.region",
         .text,
         aliases: ["alluxio.underfs.s3.endpoint.region", "region"],
-        "Region to sign for; without it `AWS_REGION`, the profile's, else `us-east-1`, corrected by the store's answer."
+        """
+        Region to sign for; without it `AWS_REGION`, the profile's, else `us-east-1`, corrected by the \
+        store's answer.
+        """
     )
     static let pathStyle = Property(
         "alluxio.underfs.s3.disable.dns.buckets",
         .flag,
         """
-        Whether the bucket stands in the path (`http://host/bucket/key`) rather than in the host name; without it, true \
+        Whether the bucket stands in the path (`http://host/bucket/key`) rather than in the host name; \
+        without it, true \
         when an endpoint is set.
         """
     )

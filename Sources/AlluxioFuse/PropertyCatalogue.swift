@@ -5,7 +5,9 @@ struct PropertyGroup: Sendable {
     let properties: [Property]
 }
 
-/// Every setting there is. Options, environment, properties file and `docs/configuration.md` all follow this table.
+/// Every setting there is.
+///
+/// Options, environment, properties file and `docs/configuration.md` all follow this table.
 enum PropertyCatalogue {
     static let groups: [PropertyGroup] = [
         PropertyGroup(
@@ -16,8 +18,9 @@ enum PropertyCatalogue {
         PropertyGroup(
             title: "Credentials",
             introduction: """
-                Without any of these, credentials come from the usual AWS places: environment (`AWS_ACCESS_KEY_ID`, …),
-                shared files and profiles, web identity, container credentials, instance metadata.
+                Without any of these, credentials come from the usual AWS places: environment
+                (`AWS_ACCESS_KEY_ID`, …), shared files and profiles, web identity, container credentials,
+                instance metadata.
                 """,
             properties: Property.credentials
         ),

@@ -4,7 +4,9 @@ struct IllFormedValue: Error, Equatable {
 }
 
 extension PropertyKind {
-    /// Reads a value. Total: any text gives a value or says what was expected.
+    /// Reads a value.
+    ///
+    /// Total: any text gives a value or says what was expected.
     func parse(_ raw: String) throws(IllFormedValue) -> PropertyValue {
         let text = raw.trimmingBlanks
         switch self {
@@ -58,9 +60,11 @@ extension PropertyKind {
         case .octal(let range):
             "an octal number from \(Self.octal(range.lowerBound)) to \(Self.octal(range.upperBound))"
         case .bytes(let range):
-            "a size from \(Self.show(bytes: range.lowerBound)) to \(Self.show(bytes: range.upperBound)), such as 512MB"
+            "a size from \(Self.show(bytes: range.lowerBound)) to \(Self.show(bytes: range.upperBound)), "
+                + "such as 512MB"
         case .duration(let range, let allowsForever, _):
-            "a time from \(Self.show(range.lowerBound)) to \(Self.show(range.upperBound)), such as 500ms, 10s or 5min"
+            "a time from \(Self.show(range.lowerBound)) to \(Self.show(range.upperBound)), "
+                + "such as 500ms, 10s or 5min"
                 + (allowsForever ? ", or -1 for ever" : "")
         case .path: "one absolute path"
         case .address: "http://host[:port], https://host[:port] or host[:port]"
@@ -91,7 +95,8 @@ extension PropertyKind {
         let host = rest.prefix { $0 != "/" }
         guard !host.isEmpty, host.first != ":" else { return false }
         let path = rest[host.endIndex...].utf8
-        guard path.allSatisfy({ $0 > 0x20 && $0 < 0x7F && $0 != UInt8(ascii: "?") && $0 != UInt8(ascii: "#") })
+        guard
+            path.allSatisfy({ $0 > 0x20 && $0 < 0x7F && $0 != UInt8(ascii: "?") && $0 != UInt8(ascii: "#") })
         else { return false }
         return host.utf8.allSatisfy { byte in
             switch byte {

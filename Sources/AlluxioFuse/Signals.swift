@@ -2,8 +2,8 @@ import Glibc
 
 /// Turns signals into calls on a thread of their own, where anything may be done.
 enum Signals {
-    /// Blocks the signals that ``wait(stop:report:)`` takes, and ignores SIGPIPE; before any thread is started, so that
-    /// every thread inherits it.
+    /// Blocks the signals that ``wait(stop:report:)`` takes, and ignores SIGPIPE; before any thread is
+    /// started, so that every thread inherits it.
     static func prepare() {
         signal(SIGPIPE, SIG_IGN)
         var set = taken()
@@ -14,6 +14,7 @@ enum Signals {
     /// - Parameters:
     ///   - stop: Called for each SIGTERM, SIGINT and SIGHUP, with how many there were.
     ///   - report: Called for each SIGUSR1.
+    /// - Throws: A ``Failure`` if there is no thread to be had.
     static func wait(
         stop: @escaping @Sendable (_ count: Int) -> Void,
         report: @escaping @Sendable () -> Void

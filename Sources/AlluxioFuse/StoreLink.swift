@@ -43,7 +43,10 @@ struct StoreLink: Sendable {
     }
 
     private static func s3(
-        _ plan: MountPlan, scheme: String, bucket: String, prefix: String
+        _ plan: MountPlan,
+        scheme: String,
+        bucket: String,
+        prefix: String
     ) throws(Failure) -> StoreLink {
         let settings = plan.settings
         let transportOptions = transportOptions(settings)
@@ -64,13 +67,18 @@ struct StoreLink: Sendable {
         }
         do {
             let store = try S3Store(
-                options: options, transport: transport, credentials: credentials, logger: Logger(label: "s3"))
+                options: options,
+                transport: transport,
+                credentials: credentials,
+                logger: Logger(label: "s3")
+            )
             return StoreLink(
                 source: store,
                 check: { () throws(Failure) in
                     do { try store.check() } catch { throw Failure("\(error)") }
                 },
-                housekeep: { transport.closeConnections(idleFor: idleConnectionAge) })
+                housekeep: { transport.closeConnections(idleFor: idleConnectionAge) }
+            )
         } catch {
             throw .usage("\(error)")
         }
@@ -92,8 +100,11 @@ struct StoreLink: Sendable {
     }
 
     private static func chain(
-        _ settings: Settings, _ environment: [String: String], _ transport: HTTPTransport,
-        _ transportOptions: HTTPTransportOptions, region: String?
+        _ settings: Settings,
+        _ environment: [String: String],
+        _ transport: HTTPTransport,
+        _ transportOptions: HTTPTransportOptions,
+        region: String?
     ) -> CredentialsChain {
         var options = CredentialsOptions(environment: environment)
         options.accessKeyID = settings.text(.accessKey)
@@ -101,34 +112,49 @@ struct StoreLink: Sendable {
         options.sessionToken = settings.text(.sessionToken)
         options.profile = settings.text(.profile)
         options.region = region
-        let metadata = HTTPTransport(options: CredentialsChain.metadataTransportOptions(from: transportOptions))
+        let metadata = HTTPTransport(
+            options: CredentialsChain.metadataTransportOptions(from: transportOptions)
+        )
         return CredentialsChain(
-            options: options, transport: transport, metadata: metadata, logger: Logger(label: "credentials"))
+            options: options,
+            transport: transport,
+            metadata: metadata,
+            logger: Logger(label: "credentials")
+        )
     }
 
     private static func sharedProfile(
-        _ settings: Settings, _ environment: [String: String]
+        _ settings: Settings,
+        _ environment: [String: String]
     ) throws(Failure) -> SharedConfiguration.Profile? {
         do {
-            return try SharedConfiguration(environment: environment, profile: settings.text(.profile)).profile()
+            return try SharedConfiguration(environment: environment, profile: settings.text(.profile))
+                .profile()
         } catch {
-            // Keys from elsewhere may do without a readable profile; without them, the chain says what is wrong.
+            // Keys from elsewhere may do without a readable profile; without them, the chain says what is
+            // wrong.
             return nil
         }
     }
 
     private static func region(
-        _ settings: Settings, _ environment: [String: String], _ shared: SharedConfiguration.Profile?
+        _ settings: Settings,
+        _ environment: [String: String],
+        _ shared: SharedConfiguration.Profile?
     ) -> String? {
         let variables = [environment["AWS_REGION"], environment["AWS_DEFAULT_REGION"]]
         return ([settings.text(.region)] + variables + [shared?.region]).firstNonEmpty
     }
 
     private static func endpoint(
-        _ settings: Settings, _ environment: [String: String], _ shared: SharedConfiguration.Profile?
+        _ settings: Settings,
+        _ environment: [String: String],
+        _ shared: SharedConfiguration.Profile?
     ) -> String? {
         let variables = [environment["AWS_ENDPOINT_URL_S3"], environment["AWS_ENDPOINT_URL"]]
-        guard let found = ([settings.text(.endpoint)] + variables + [shared?.endpointURL(of: "s3")]).firstNonEmpty
+        guard
+            let found = ([settings.text(.endpoint)] + variables + [shared?.endpointURL(of: "s3")])
+                .firstNonEmpty
         else { return nil }
         let trimmed = found.hasSuffix("/") ? String(found.dropLast()) : found
         guard trimmed.range(of: "://") == nil else { return trimmed }

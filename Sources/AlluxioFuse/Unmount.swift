@@ -19,13 +19,16 @@ enum Unmount {
     ///   - path: From ``MountPoint/absolute(_:)``.
     ///   - kills: Whether to detach at once and kill the daemon.
     ///   - patience: How long to wait for open files before the mount is detached.
+    /// - Returns: Whether the mount is gone or still has users.
     /// - Throws: A ``Failure`` that names the mount point.
     static func run(_ path: String, kills: Bool, patience: Duration) throws(Failure) -> Outcome {
         guard let mount = MountTable.current().last(where: { $0.path == path }) else {
             throw Failure("nothing is mounted at '\(path)'; 'alluxio-fuse' lists the mounts")
         }
         guard mount.type == MountTable.type else {
-            throw Failure("'\(path)' is a mount of type \(mount.type), not of alluxio-fuse; use: umount '\(path)'")
+            throw Failure(
+                "'\(path)' is a mount of type \(mount.type), not of alluxio-fuse; use: umount '\(path)'"
+            )
         }
         let daemon = DaemonSearch.process(serving: mount)
         if kills {

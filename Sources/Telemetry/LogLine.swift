@@ -9,7 +9,9 @@ public enum LogFormat: String, CaseIterable, Sendable {
     case json
 }
 
-/// Turns one log event into one line. Pure, apart from the time it is given.
+/// Turns one log event into one line.
+///
+/// Pure, apart from the time it is given.
 public enum LogLine {
     /// Formats an event.
     /// - Parameters:

@@ -3,8 +3,8 @@ public import Logging
 
 /// Where finished log lines go: a descriptor (standard error, a file) or syslog.
 ///
-/// Any thread may write. A line to a descriptor is one write(2), so lines of several threads never mix. A line that
-/// cannot be written is dropped: a log must not stop the file system.
+/// Any thread may write. A line to a descriptor is one write(2), so lines of several threads never mix. A
+/// line that cannot be written is dropped: a log must not stop the file system.
 public final class LogSink: Sendable {
     private enum Target {
         case descriptor(Int32)
@@ -26,7 +26,8 @@ public final class LogSink: Sendable {
         return LogSink(.syslog)
     }()
 
-    // Safety: syslog(3) keeps the pointer, so it is a constant that lives as long as the process; nobody writes it.
+    // Safety: syslog(3) keeps the pointer, so it is a constant that lives as long as the process; nobody
+    // writes it.
     private nonisolated(unsafe) static let programName: UnsafeMutablePointer<CChar>? = strdup("alluxio-fuse")
 
     /// Appends to a file, which is made with mode 0640 if it is missing.

@@ -1,7 +1,9 @@
 import CoreMetrics
 import Synchronization
 
-/// One series of a counter. Increments are one atomic addition.
+/// One series of a counter.
+///
+/// Increments are one atomic addition.
 final class CounterCell: CounterHandler, Sendable {
     private let count = Atomic<Int64>(0)
 
@@ -48,7 +50,9 @@ final class GaugeCell: RecorderHandler, MeterHandler, FloatingPointCounterHandle
     func reset() { set(0.0) }
 }
 
-/// One series of a histogram with the fixed buckets of ``HistogramScale``. An observation is three atomic additions.
+/// One series of a histogram with the fixed buckets of ``HistogramScale``.
+///
+/// An observation is three atomic additions.
 final class HistogramCell: TimerHandler, RecorderHandler, Sendable {
     /// Counts, one per bound and one beyond the last.
     private let buckets: InlineArray<17, Atomic<UInt64>> = InlineArray { _ in Atomic(0) }

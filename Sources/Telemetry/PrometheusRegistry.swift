@@ -113,7 +113,8 @@ public final class PrometheusRegistry: MetricsFactory, Sendable {
         histogram(label, dimensions)
     }
 
-    // A series stays for the life of the process, since a counter that vanishes and comes back looks like a restart.
+    // A series stays for the life of the process, since a counter that vanishes and comes back looks like a
+    // restart.
 
     /// Keeps the series.
     public func destroyCounter(_ handler: any CounterHandler) {}

@@ -17,7 +17,7 @@ import Testing
         let options = try MountOptions([
             "allow_other,attr_timeout=60,uid=1000,umask=022,noatime,nosuid",
             "local_data_cache=/var/cache/a,local_cache_size=1GB,alluxio.user.file.metadata.sync.interval=-1",
-            "s3a.accessKeyId=k,s3a.secretKey=s=s,ro,_netdev,nofail,x-systemd.automount,comment=hello,defaults,user",
+            "s3a.accessKeyId=k,s3a.secretKey=s=s,ro,_netdev,nofail,x-systemd.automount,comment=hello,user",
         ])
         #expect(
             options.values == [

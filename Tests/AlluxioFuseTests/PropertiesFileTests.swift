@@ -68,7 +68,8 @@ import Testing
 
     @Test func aliasesAndReferencesAreResolved() throws {
         let source = try load(
-            "alluxio.home=/opt\nalluxio.work.dir=${alluxio.home}/w\nalluxio.user.client.cache.dirs=${alluxio.work.dir}/c\n"
+            "alluxio.home=/opt\nalluxio.work.dir=${alluxio.home}/w\n"
+                + "alluxio.user.client.cache.dirs=${alluxio.work.dir}/c\n"
                 + "alluxio.underfs.s3.endpoint.region=eu-west-1"
         )
         #expect(
