@@ -121,7 +121,8 @@ class Curl:
         step = -(-size // ways)
         children = [
             subprocess.Popen(
-                ["curl", "-sf", "-o", "/dev/null", "-r", f"{start}-{min(start + step, size) - 1}", url])
+                ["curl", "-sf", "-o", "/dev/null", "-r", f"{start}-{min(start + step, size) - 1}", url]
+            )
             for start in range(0, size, step)
         ]
         if any(child.wait(600) for child in children):
@@ -133,11 +134,16 @@ class Curl:
         listing = os.path.join(self.stage.folder, "curl.list")
         with open(listing, "w") as file:
             for key in keys:
-                url = client.generate_presigned_url("get_object", {"Bucket": BUCKET, "Key": key}, ExpiresIn=3600)
+                url = client.generate_presigned_url(
+                    "get_object", {"Bucket": BUCKET, "Key": key}, ExpiresIn=3600
+                )
                 file.write(f'url = "{url}"\noutput = "/dev/null"\n')
         subprocess.run(
-            ["curl", "-sf", "-Z", "--parallel-max", str(ways), "-K", listing], check=True, timeout=1800,
-            stderr=subprocess.DEVNULL)
+            ["curl", "-sf", "-Z", "--parallel-max", str(ways), "-K", listing],
+            check=True,
+            timeout=1800,
+            stderr=subprocess.DEVNULL,
+        )
 
 
 KINDS = {kind.name: kind for kind in (Ours, OursCached, RcloneMount, S3fsMount, JuicefsMount, Curl)}

@@ -57,7 +57,8 @@ def children_cpu():
 def read_whole(*paths):
     """Reads files at the same time, one dd each, 1 MiB at a time."""
     readers = [
-        subprocess.Popen(["dd", f"if={path}", "of=/dev/null", "bs=1M", "status=none"]) for path in paths]
+        subprocess.Popen(["dd", f"if={path}", "of=/dev/null", "bs=1M", "status=none"]) for path in paths
+    ]
     if any(reader.wait(3600) for reader in readers):
         raise RuntimeError("a dd failed")
 
@@ -82,7 +83,10 @@ def streams(stage, contender, endpoint, keys, size):
                 contender.ranged(keys[0], size, endpoint)
             else:
                 contender.many(keys, endpoint, len(keys))
-        return {"MiB/s": size * len(keys) / MIB / run.seconds, "CPU s/GiB": run.cpu / (size * len(keys) / MIB / 1024)}
+        return {
+            "MiB/s": size * len(keys) / MIB / run.seconds,
+            "CPU s/GiB": run.cpu / (size * len(keys) / MIB / 1024),
+        }
     mounted = contender.mount(endpoint)
     try:
         with Run(mounted) as run:
@@ -115,7 +119,10 @@ def small(stage, contender, endpoint, readers):
         with Run(mounted) as run:
             read_lists([paths[index::readers] for index in range(readers)])
         return {
-            "files/s": len(keys) / run.seconds, "CPU ms/file": run.cpu * 1000 / len(keys), "peak RSS MiB": run.peak}
+            "files/s": len(keys) / run.seconds,
+            "CPU ms/file": run.cpu * 1000 / len(keys),
+            "peak RSS MiB": run.peak,
+        }
     finally:
         mounted.stop()
 
@@ -148,7 +155,7 @@ def random_4k(stage, contender, endpoint):
 
 
 def amplification(stage, contender, endpoint):
-    """Bytes and requests on the wire for 100 random 4 KiB reads of 64 MiB, and for `ls -lR`; through the proxy."""
+    """Bytes and requests on the wire for 100 random 4 KiB reads of 64 MiB; through the proxy."""
     if isinstance(contender, Curl):
         return None
     mounted = contender.mount(stage.proxy.endpoint)
@@ -172,7 +179,9 @@ def listing(stage, contender, endpoint):
     mounted = contender.mount(stage.proxy.endpoint)
     try:
         with stage.proxy.counting() as counted, Run(mounted) as run:
-            subprocess.run(["ls", "-lR", mounted.at("small")], check=True, stdout=subprocess.DEVNULL, timeout=1800)
+            subprocess.run(
+                ["ls", "-lR", mounted.at("small")], check=True, stdout=subprocess.DEVNULL, timeout=1800
+            )
         return {"seconds": run.seconds, "requests": counted["requests"], "peak RSS MiB": run.peak}
     finally:
         mounted.stop()
@@ -199,8 +208,11 @@ def warm(stage, contender, endpoint):
             second.stop()
         gib = stage.sizes.large / MIB / 1024
         return {
-            "MiB/s": gib * 1024 / run.seconds, "CPU s/GiB": run.cpu / gib,
-            "GETs": counted["kinds"].get("GET", 0), "resident share": share}
+            "MiB/s": gib * 1024 / run.seconds,
+            "CPU s/GiB": run.cpu / gib,
+            "GETs": counted["kinds"].get("GET", 0),
+            "resident share": share,
+        }
     finally:
         shutil.rmtree(cache, ignore_errors=True)
 
@@ -213,12 +225,15 @@ def make_resident(folder):
             while file.read(4 * MIB):
                 pass
     done = subprocess.run(
-        ["fincore", "-b", "-n", "-r", "-o", "RES,FILE", *paths], check=True, capture_output=True, text=True)
+        ["fincore", "-b", "-n", "-r", "-o", "RES,FILE", *paths], check=True, capture_output=True, text=True
+    )
     resident = sum(int(line.split()[0]) for line in done.stdout.splitlines())
     stored = sum(os.stat(path).st_blocks * 512 for path in paths)
     share = resident / max(stored, 1)
     if share < RESIDENT_SHARE_MIN:
-        raise RuntimeError(f"only {share:.0%} of {folder} is in the page cache: the measure would be of the disk")
+        raise RuntimeError(
+            f"only {share:.0%} of {folder} is in the page cache: the measure would be of the disk"
+        )
     return min(share, 1.0)
 
 

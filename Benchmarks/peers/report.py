@@ -72,7 +72,11 @@ def write(path, result, rounds, facts):
             {
                 "conditions": facts,
                 "medians": result,
-                "rounds": [{"measure": measure, "contender": name, **figures} for measure, name, figures in rounds],
+                "rounds": [
+                    {"measure": measure, "contender": name, **figures} for measure, name, figures in rounds
+                ],
             },
-            file, indent=1)
+            file,
+            indent=1,
+        )
         file.write("\n")

@@ -104,9 +104,20 @@ class Stage:
         """Starts a redis without persistence; returns its address as juicefs wants it."""
         port = processes.free_ports(1)[0]
         self.redis_process = processes.spawn(
-            [mounts.tool("redis-server"), "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--dir",
-             self.folder],
-            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            [
+                mounts.tool("redis-server"),
+                "--port",
+                str(port),
+                "--bind",
+                "127.0.0.1",
+                "--save",
+                "",
+                "--dir",
+                self.folder,
+            ],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
         return f"redis://127.0.0.1:{port}/1"
 
     def stop(self):
