@@ -1,6 +1,5 @@
 /* Opens, stats and reads files while a timer sends SIGURG to this process every half millisecond; the
- * handler is installed without
- * SA_RESTART, so that an interrupted call would show. Prints signals and EINTRs seen. */
+ * handler is installed without SA_RESTART, so that an interrupted call would show. Prints signals and EINTRs. */
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
