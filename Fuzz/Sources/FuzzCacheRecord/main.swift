@@ -30,7 +30,7 @@ private func read(_ bytes: [UInt8]) {
     }
 }
 
-private let magic: [UInt8] = CacheRecord.magic
+private let magic = Array("ALXREC1\n".utf8)
 
 var count = CommandLine.argc
 var arguments: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>? = CommandLine.unsafeArgv
