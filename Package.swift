@@ -17,7 +17,9 @@ let metrics: Target.Dependency = .product(name: "CoreMetrics", package: "swift-m
 let package = Package(
     name: "alluxio-fuse",
     products: [
-        .executable(name: "alluxio-fuse", targets: ["AlluxioFuse"])
+        .executable(name: "alluxio-fuse", targets: ["AlluxioFuse"]),
+        // For the fuzz package only: a package sees another one's targets through its products.
+        .library(name: "FuzzedParts", targets: ["ObjectStore", "PageCache", "CLinux"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),

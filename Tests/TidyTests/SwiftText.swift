@@ -1,4 +1,5 @@
-/// Swift code with comments and string contents blanked out, line by line, so that braces and words can be counted.
+/// Swift code with comments and string contents blanked out, line by line, so that braces and words can
+/// be counted.
 struct SwiftText {
     private(set) var lines: [String] = []
 

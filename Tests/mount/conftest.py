@@ -21,8 +21,11 @@ MEMORY_FOLDER_BYTES_MIN = 3 << 30
 
 def pytest_addoption(parser):
     parser.addoption(
-        "--mount", default="alluxio-fuse", choices=["alluxio-fuse", "rclone", "s3fs"],
-        help="mount with a peer instead, to try the tests themselves")
+        "--mount",
+        default="alluxio-fuse",
+        choices=["alluxio-fuse", "rclone", "s3fs"],
+        help="mount with a peer instead, to try the tests themselves",
+    )
 
 
 def pytest_configure(config):
@@ -40,7 +43,7 @@ def pytest_collection_modifyitems(config, items):
 
 @pytest.fixture(scope="session")
 def folder():
-    """A folder of this run, in memory where there is room; it goes with everything below it, also after a crash."""
+    """A folder of this run, in memory where there is room; it goes with all below it, come what may."""
     base = None
     if os.path.isdir("/dev/shm") and shutil.disk_usage("/dev/shm").free > MEMORY_FOLDER_BYTES_MIN:
         base = "/dev/shm"
@@ -143,7 +146,7 @@ def binary(request):
 def mount(request, place, binary, proxy):
     """Starts mounts through the proxy; all of them are gone after the test.
 
-    mount("s3://bucket", sync="60s", cache=folder, ...) returns a `Mounted` with path, pid, rss(), cpu(), stats().
+    mount("s3://bucket", sync="60s", cache=folder, ...) returns a `Mounted`: path, pid, rss(), cpu(), …
     """
     made = []
     kind = request.config.getoption("--mount")

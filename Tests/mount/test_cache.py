@@ -85,7 +85,9 @@ def test_a_damaged_cache_file_never_reaches_a_reader(bucket, mount, place, damag
     hurt = 0
     for path in cache_files(cache):
         size = os.stat(path).st_size
-        if size == 0 or (damage != "flip" and os.path.basename(path).lower().startswith(("lock", "format", "owner"))):
+        if size == 0 or (
+            damage != "flip" and os.path.basename(path).lower().startswith(("lock", "format", "owner"))
+        ):
             continue
         with open(path, "r+b") as file:
             if damage == "flip" and size >= MIB:
@@ -114,8 +116,8 @@ def test_a_damaged_cache_file_never_reaches_a_reader(bucket, mount, place, damag
 def set_boot_id_aside(cache):
     """Makes records look as if written in another boot, so that every granule is checked; best effort.
 
-    Within one boot the page cache outlives the process and granules are trusted (docs/design.md), so damage done
-    behind the daemon's back is only found after a reboot.
+    Within one boot the page cache outlives the process and granules are trusted (docs/design.md), so damage
+    done behind the daemon's back is only found after a reboot.
     """
     with open("/proc/sys/kernel/random/boot_id") as file:
         boot = file.read().strip()

@@ -24,9 +24,12 @@ def read(path):
 
 def reader_process(path, offset=0, count=4096):
     """A process that reads a few bytes and ends."""
-    code = "import os,sys; fd=os.open(sys.argv[1],os.O_RDONLY); os.pread(fd,int(sys.argv[3]),int(sys.argv[2]))"
+    code = (
+        "import os,sys; fd=os.open(sys.argv[1],os.O_RDONLY); os.pread(fd,int(sys.argv[3]),int(sys.argv[2]))"
+    )
     return processes.spawn(
-        [sys.executable, "-c", code, path, str(offset), str(count)], stderr=subprocess.DEVNULL)
+        [sys.executable, "-c", code, path, str(offset), str(count)], stderr=subprocess.DEVNULL
+    )
 
 
 def test_reads_wait_while_the_store_is_down_and_go_on_when_it_is_back(bucket, mount, proxy):
@@ -118,7 +121,9 @@ def test_a_flight_goes_on_for_others_when_one_reader_is_killed(bucket, mount, pr
     assert result["body"] == body
 
 
-@pytest.mark.parametrize("status, code", [(503, "SlowDown"), (500, "InternalError"), (503, "ServiceUnavailable")])
+@pytest.mark.parametrize(
+    "status, code", [(503, "SlowDown"), (500, "InternalError"), (503, "ServiceUnavailable")]
+)
 def test_a_storm_of_server_errors_is_ridden_out(bucket, mount, proxy, status, code):
     bodies = {f"f{index}": bucket.put_made(f"f{index}", 300_000) for index in range(10)}
     mounted = mount(bucket.uri, sync="60s")
@@ -204,7 +209,10 @@ def test_a_program_under_a_storm_of_signals_sees_no_eintr(bucket, mount, proxy, 
     proxy.latency(0.02)
     done = subprocess.run(
         [c_program("signalled_reader"), *(mounted.at(key) for key in objects)],
-        capture_output=True, text=True, timeout=60)
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
     assert done.returncode == 0, done.stderr
     signals, interrupted, count = map(int, done.stdout.split())
     assert signals > 100

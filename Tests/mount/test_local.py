@@ -42,7 +42,9 @@ def test_modes_times_and_links_are_the_files_own(source, mount):
     assert stat.S_IMODE(status.st_mode) == 0o751
     assert status.st_mtime_ns == 1_600_000_000_123_456_789
     assert os.readlink(mounted.at("link")) == "dir/deep/leaf"
-    assert content.file_sha256(mounted.at("link")) == content.file_sha256(os.path.join(source, "dir/deep/leaf"))
+    assert content.file_sha256(mounted.at("link")) == content.file_sha256(
+        os.path.join(source, "dir/deep/leaf")
+    )
 
 
 def test_a_changed_file_shows_its_new_contents(source, mount):

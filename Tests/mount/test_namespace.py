@@ -18,11 +18,15 @@ def names(path):
 @pytest.mark.ours
 def test_a_recursive_listing_costs_one_list_per_thousand_entries_and_no_head(bucket, mount, proxy):
     sizes = [250] * 4 + [1000]
-    objects = [(f"d{number}/f{index:04}", b"x" * index) for number, size in enumerate(sizes) for index in range(size)]
+    objects = [
+        (f"d{number}/f{index:04}", b"x" * index) for number, size in enumerate(sizes) for index in range(size)
+    ]
     bucket.put_many(objects)
     mounted = mount(bucket.uri, sync="60s")
     with proxy.counting() as counted:
-        listing = subprocess.run(["ls", "-lR", mounted.path], check=True, capture_output=True, text=True).stdout
+        listing = subprocess.run(
+            ["ls", "-lR", mounted.path], check=True, capture_output=True, text=True
+        ).stdout
     assert sum(line.startswith("-") for line in listing.splitlines()) == len(objects)
     pages = 1 + sum(math.ceil((size + 1) / LISTED_AT_ONCE) for size in sizes)
     assert counted["kinds"].get("HEAD", 0) == 0
@@ -194,7 +198,9 @@ def test_seekdir_is_exact(bucket, mount, c_program, count):
     bucket.put("many/", b"")
     bucket.put_many((f"many/entry-{index}", b"") for index in range(count))
     mounted = mount(bucket.uri, sync="60s")
-    done = subprocess.run([c_program("seekdir"), mounted.at("many")], capture_output=True, text=True, timeout=60)
+    done = subprocess.run(
+        [c_program("seekdir"), mounted.at("many")], capture_output=True, text=True, timeout=60
+    )
     assert done.returncode == 0, done.stderr
     assert int(done.stdout) == count + 2
 

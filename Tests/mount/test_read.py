@@ -24,7 +24,9 @@ def read_whole(path):
 @pytest.mark.parametrize("readers", [1, 16])
 def test_many_files_have_the_sums_of_their_objects(bucket, mount, readers):
     sizes = [0, 1, 4095, 4096, 4097, 32768, 100 * 1024, 128 * 1024 + 1, MIB, 3 * MIB + 17]
-    objects = {f"d{index % 20}/f{index}": content.made(index, sizes[index % len(sizes)]) for index in range(200)}
+    objects = {
+        f"d{index % 20}/f{index}": content.made(index, sizes[index % len(sizes)]) for index in range(200)
+    }
     bucket.put_many(objects.items())
     mounted = mount(bucket.uri)
     with ThreadPoolExecutor(readers) as pool:
@@ -172,7 +174,7 @@ def test_files_are_opened_for_a_long_time_and_many_at_once(bucket, mount):
     mounted = mount(bucket.uri)
     files = [os.open(mounted.at(key), os.O_RDONLY) for key in objects]
     try:
-        for fd, body in zip(files, objects.values()):
+        for fd, body in zip(files, objects.values(), strict=True):
             assert os.pread(fd, 6000, 0) == body
     finally:
         for fd in files:

@@ -44,7 +44,8 @@ MUTATIONS = {
     "removexattr": lambda at: os.removexattr(at(FILE), "user.mine"),
     "chmod a directory": lambda at: os.chmod(at(DIRECTORY), 0o700),
     "renameat2 without replacing": lambda at: c_call(
-        "renameat2", -100, at(FILE).encode(), -100, at(NEW).encode(), ctypes.c_uint(1)),
+        "renameat2", -100, at(FILE).encode(), -100, at(NEW).encode(), ctypes.c_uint(1)
+    ),
 }
 
 
@@ -67,7 +68,9 @@ def test_the_mount_is_marked_read_only(bucket, mount):
 def test_touch_and_shell_redirection_fail_with_the_usual_words(bucket, mount):
     bucket.put(FILE, b"contents")
     mounted = mount(bucket.uri)
-    done = subprocess.run(["touch", mounted.at("new")], capture_output=True, text=True, env={**os.environ, "LC_ALL": "C"})
+    done = subprocess.run(
+        ["touch", mounted.at("new")], capture_output=True, text=True, env={**os.environ, "LC_ALL": "C"}
+    )
     assert done.returncode != 0
     assert "Read-only file system" in done.stderr
 

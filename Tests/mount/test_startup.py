@@ -112,7 +112,8 @@ def test_no_credentials_at_all_is_explained(bucket, mount, place):
         ("gopher://bucket", "gopher"),
         ("s3://", "s3://"),
         ("s3://UPPER_case", "UPPER_case"),
-    ])
+    ],
+)
 def test_an_address_that_is_none_is_refused(mount, uri, word):
     assert word in Refused(mount, uri).text
 
@@ -160,7 +161,8 @@ def test_a_stale_mount_is_cleaned_first(bucket, mount):
         ("local_cache_sise", "local_cache_size"),
         ("alluxio.user.file.metadata.sync.intervall", "alluxio.user.file.metadata.sync.interval"),
         ("s3a.acessKeyId", "s3a.accessKeyId"),
-    ])
+    ],
+)
 def test_an_unknown_option_is_refused_with_the_nearest_name(bucket, mount, wrong, nearest):
     refused = Refused(mount, bucket.uri, **{wrong: "1"})
     assert wrong in refused.text
@@ -175,7 +177,8 @@ def test_an_unknown_option_is_refused_with_the_nearest_name(bucket, mount, wrong
         ("umask", "999"),
         ("alluxio.user.file.metadata.sync.interval", "1 parsec"),
         ("alluxio.fuse.web.port", "70000"),
-    ])
+    ],
+)
 def test_an_ill_formed_value_is_refused_with_its_name(bucket, mount, name, value):
     refused = Refused(mount, bucket.uri, **{name: value})
     assert name in refused.text
@@ -198,7 +201,8 @@ def test_settings_may_come_from_a_properties_file(bucket, mount, place, proxy):
     with open(os.path.join(folder, "alluxio-site.properties"), "w") as file:
         file.write(
             f"# settings\ns3a.accessKeyId={weed.ACCESS_KEY}\ns3a.secretKey = {weed.SECRET_KEY}\n"
-            f"alluxio.underfs.s3.endpoint={proxy.endpoint}\nalluxio.underfs.s3.disable.dns.buckets=true\n")
+            f"alluxio.underfs.s3.endpoint={proxy.endpoint}\nalluxio.underfs.s3.disable.dns.buckets=true\n"
+        )
     environment = {key: value for key, value in mounts.AlluxioFuse.environment().items() if "AWS_" not in key}
     environment["ALLUXIO_CONF_DIR"] = folder
     mounted = mount(bucket.uri, environment=environment, endpoint=None)
@@ -256,7 +260,9 @@ def test_help_and_version(binary):
     text = subprocess.run([binary, "--help"], check=True, capture_output=True, text=True, timeout=10).stdout
     for word in ("mount", "umount", "stat"):
         assert word in text
-    version = subprocess.run([binary, "--version"], check=True, capture_output=True, text=True, timeout=10).stdout
+    version = subprocess.run(
+        [binary, "--version"], check=True, capture_output=True, text=True, timeout=10
+    ).stdout
     assert re.search(r"\d+\.\d+", version)
 
 
@@ -280,7 +286,8 @@ def helper(binary):
 
 def helper_options(proxy):
     return mounts.AlluxioFuse.option_list(
-        endpoint=proxy.endpoint, **{"s3a.accessKeyId": weed.ACCESS_KEY, "s3a.secretKey": weed.SECRET_KEY})
+        endpoint=proxy.endpoint, **{"s3a.accessKeyId": weed.ACCESS_KEY, "s3a.secretKey": weed.SECRET_KEY}
+    )
 
 
 def test_mount_t_works(bucket, helper, place, proxy):
@@ -288,8 +295,19 @@ def test_mount_t_works(bucket, helper, place, proxy):
     path = os.path.join(place, "by-mount")
     os.mkdir(path)
     done = subprocess.run(
-        ["mount", "-t", "fuse.alluxio-fuse", bucket.uri, path, "-o", helper_options(proxy) + ",_netdev,noatime"],
-        capture_output=True, text=True, timeout=30)
+        [
+            "mount",
+            "-t",
+            "fuse.alluxio-fuse",
+            bucket.uri,
+            path,
+            "-o",
+            helper_options(proxy) + ",_netdev,noatime",
+        ],
+        capture_output=True,
+        text=True,
+        timeout=30,
+    )
     assert done.returncode == 0, done.stderr
     assert os.listdir(path) == ["file"]
     subprocess.run(["umount", path], check=True, timeout=20)
@@ -314,7 +332,10 @@ def test_mount_t_fails_with_one_line_and_mounts_status(helper, place, proxy):
     os.mkdir(path)
     done = subprocess.run(
         ["mount", "-t", "fuse.alluxio-fuse", "s3://no-such-bucket-here", path, "-o", helper_options(proxy)],
-        capture_output=True, text=True, timeout=30)
+        capture_output=True,
+        text=True,
+        timeout=30,
+    )
     assert done.returncode != 0
     assert "no-such-bucket-here" in done.stderr
     assert not processes.is_mounted(path)
@@ -334,12 +355,14 @@ def test_an_unprivileged_user_mounts_through_fusermount3(bucket, mount, place, b
     environment = {**mounts.AlluxioFuse.environment(), "HOME": path}
     mounted = mount(bucket.uri, path=path, user="nobody", environment=environment)
     done = subprocess.run(
-        mounts.as_user("nobody") + ["cat", mounted.at("file")], capture_output=True, timeout=20)
+        mounts.as_user("nobody") + ["cat", mounted.at("file")], capture_output=True, timeout=20
+    )
     assert done.stdout == b"seen by nobody"
     with open(f"/proc/{mounted.pid}/status") as file:
         assert f"Uid:\t{entry.pw_uid}" in file.read()
     done = subprocess.run(
-        mounts.as_user("nobody") + ["fusermount3", "-u", mounted.path], capture_output=True, timeout=20)
+        mounts.as_user("nobody") + ["fusermount3", "-u", mounted.path], capture_output=True, timeout=20
+    )
     assert done.returncode == 0, done.stderr
 
 

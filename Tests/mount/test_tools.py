@@ -34,8 +34,13 @@ def tree(place):
     path = os.path.join(place, "repository")
     os.makedirs(os.path.join(path, "sources"))
     environment = {
-        **os.environ, "GIT_AUTHOR_NAME": "a", "GIT_AUTHOR_EMAIL": "a@example.org", "GIT_COMMITTER_NAME": "a",
-        "GIT_COMMITTER_EMAIL": "a@example.org", "GIT_CONFIG_GLOBAL": "/dev/null", "GIT_CONFIG_SYSTEM": "/dev/null",
+        **os.environ,
+        "GIT_AUTHOR_NAME": "a",
+        "GIT_AUTHOR_EMAIL": "a@example.org",
+        "GIT_COMMITTER_NAME": "a",
+        "GIT_COMMITTER_EMAIL": "a@example.org",
+        "GIT_CONFIG_GLOBAL": "/dev/null",
+        "GIT_CONFIG_SYSTEM": "/dev/null",
     }
     run("git", "init", "-q", "-b", "main", path, env=environment)
     for number in range(5):
@@ -49,8 +54,13 @@ def tree(place):
 
 def git(path, *words):
     environment = {
-        **os.environ, "GIT_OPTIONAL_LOCKS": "0", "GIT_CONFIG_GLOBAL": "/dev/null", "GIT_CONFIG_SYSTEM": "/dev/null",
-        "GIT_CONFIG_COUNT": "1", "GIT_CONFIG_KEY_0": "safe.directory", "GIT_CONFIG_VALUE_0": "*",
+        **os.environ,
+        "GIT_OPTIONAL_LOCKS": "0",
+        "GIT_CONFIG_GLOBAL": "/dev/null",
+        "GIT_CONFIG_SYSTEM": "/dev/null",
+        "GIT_CONFIG_COUNT": "1",
+        "GIT_CONFIG_KEY_0": "safe.directory",
+        "GIT_CONFIG_VALUE_0": "*",
     }
     return run("git", "-C", path, *words, env=environment)
 
@@ -62,7 +72,9 @@ def test_git_reads_a_mounted_repository(bucket, mount, tree):
         bucket.put(".git/" + empty, b"")
     mounted = mount(bucket.uri, sync="60s", umask="022")
     assert git(mounted.path, "log", "--oneline") == git(tree, "log", "--oneline")
-    assert git(mounted.path, "diff", "--stat", "HEAD~3", "HEAD") == git(tree, "diff", "--stat", "HEAD~3", "HEAD")
+    assert git(mounted.path, "diff", "--stat", "HEAD~3", "HEAD") == git(
+        tree, "diff", "--stat", "HEAD~3", "HEAD"
+    )
     git(mounted.path, "fsck", "--strict")
     assert "nothing to commit" in git(mounted.path, "-c", "core.fileMode=false", "status")
 
@@ -86,7 +98,9 @@ def test_grep_and_find_agree_with_the_original(bucket, mount, tree):
     wanted = sorted(run("grep", "-rc", "needle3", "sources", cwd=tree).splitlines())
     assert sorted(run("grep", "-rc", "needle3", "sources", cwd=mounted.path).splitlines()) == wanted
     found = run("find", "sources", "-type", "f", "-size", "+1k", cwd=mounted.path)
-    assert sorted(found.split()) == sorted(run("find", "sources", "-type", "f", "-size", "+1k", cwd=tree).split())
+    assert sorted(found.split()) == sorted(
+        run("find", "sources", "-type", "f", "-size", "+1k", cwd=tree).split()
+    )
 
 
 def test_diff_and_cp_agree_with_the_original(bucket, mount, tree, place):
@@ -110,7 +124,9 @@ def test_sqlite_reads_a_database(bucket, mount, place):
     path = os.path.join(place, "numbers.db")
     with sqlite3.connect(path) as database:
         database.execute("create table numbers (n integer primary key, square integer, padding text)")
-        database.executemany("insert into numbers values (?, ?, ?)", ((n, n * n, "p" * 100) for n in range(20_000)))
+        database.executemany(
+            "insert into numbers values (?, ?, ?)", ((n, n * n, "p" * 100) for n in range(20_000))
+        )
     database.close()
     with open(path, "rb") as file:
         bucket.put("numbers.db", file.read())
@@ -145,4 +161,6 @@ def test_a_go_program_reads_every_byte(bucket, mount, place):
     target = os.path.join(place, "copied")
     run(rclone, "copy", "--config", "/dev/null", "--checkers", "8", "--transfers", "8", mounted.path, target)
     for index in range(60):
-        assert content.file_sha256(os.path.join(target, f"dir/f{index}")) == content.sha256(content.made(index, 150_000))
+        assert content.file_sha256(os.path.join(target, f"dir/f{index}")) == content.sha256(
+            content.made(index, 150_000)
+        )

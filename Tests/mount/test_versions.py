@@ -18,7 +18,8 @@ ROUNDS = 12
 def version(number):
     """A file whose every block says which version it is of."""
     return b"".join(
-        f"version {number:06} block {index:06} ".encode().ljust(BLOCK, b".") for index in range(SIZE // BLOCK))
+        f"version {number:06} block {index:06} ".encode().ljust(BLOCK, b".") for index in range(SIZE // BLOCK)
+    )
 
 
 def versions_in(data):
@@ -155,4 +156,5 @@ def test_a_path_is_forgotten_on_request(bucket, mount):
     assert open(mounted.at("file"), "rb").read() == b"old"
     forget(mounted)
     processes.wait_until(
-        lambda: open(mounted.at("file"), "rb").read() == b"newer", 5, "the forgotten path is asked for again")
+        lambda: open(mounted.at("file"), "rb").read() == b"newer", 5, "the forgotten path is asked for again"
+    )

@@ -34,7 +34,9 @@ def test_cached_bytes_grow_with_reading(bucket, mount, place):
 def test_a_directory_tells_its_address(bucket, mount):
     bucket.put("dir/file", b"contents")
     mounted = mount(bucket.uri)
-    assert any(f"s3://{bucket.name}/dir".encode() in value for value in attributes(mounted.at("dir")).values())
+    assert any(
+        f"s3://{bucket.name}/dir".encode() in value for value in attributes(mounted.at("dir")).values()
+    )
 
 
 @pytest.mark.parametrize("name", ["user.mine", "user.alluxio.nothing", "security.selinux", "trusted.x"])

@@ -1,5 +1,6 @@
-/* Opens, stats and reads files while a timer sends SIGURG to this process every half millisecond; the handler is
- * installed without SA_RESTART, so that an interrupted call would show. Prints signals and EINTRs seen. */
+/* Opens, stats and reads files while a timer sends SIGURG to this process every half millisecond; the
+ * handler is installed without SA_RESTART, so that an interrupted call would show.
+ * Prints signals, EINTRs and bytes. */
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>

@@ -81,8 +81,12 @@ class Mounted:
         os.makedirs(self.path, exist_ok=True)
         with open(log or os.devnull, "ab") as out:
             self.process = processes.spawn(
-                command, stdin=subprocess.DEVNULL, stdout=out, stderr=out,
-                env={**os.environ, **(environment or {})})
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=out,
+                env={**os.environ, **(environment or {})},
+            )
         self.pid = self.process.pid
 
         def ready():
@@ -157,7 +161,8 @@ class AlluxioFuse(Mounted):
         with open(self.log, "ab") as out:
             start = out.tell()
             done = subprocess.run(
-                command, stdin=subprocess.DEVNULL, stdout=out, stderr=out, env=environment, timeout=seconds)
+                command, stdin=subprocess.DEVNULL, stdout=out, stderr=out, env=environment, timeout=seconds
+            )
         if done.returncode != 0:
             with open(self.log, errors="replace") as file:
                 file.seek(start)
@@ -175,7 +180,8 @@ class AlluxioFuse(Mounted):
     def stats(self):
         """What `alluxio-fuse stat` prints."""
         done = subprocess.run(
-            [self.binary, "stat", self.path], check=True, capture_output=True, text=True, timeout=20)
+            [self.binary, "stat", self.path], check=True, capture_output=True, text=True, timeout=20
+        )
         return done.stdout
 
     def statistic(self, name):
@@ -195,11 +201,18 @@ class Rclone(Mounted):
         """Mounts s3://bucket/prefix; with `cache`, keeps whole files there (vfs-cache-mode full)."""
         settings = {
             "TYPE": "s3", "PROVIDER": "Other", "ENDPOINT": endpoint, "REGION": weed.REGION,
-            "ACCESS_KEY_ID": weed.ACCESS_KEY, "SECRET_ACCESS_KEY": weed.SECRET_KEY, "FORCE_PATH_STYLE": "true",
+            "ACCESS_KEY_ID": weed.ACCESS_KEY, "SECRET_ACCESS_KEY": weed.SECRET_KEY,
+            "FORCE_PATH_STYLE": "true",
         }  # fmt: skip
         environment = {f"RCLONE_CONFIG_RIG_{key}": value for key, value in settings.items()}
         environment["RCLONE_CONFIG"] = "/dev/null"
-        command = [tool("rclone"), "mount", f"rig:{bucket}/{prefix}".rstrip("/"), self.path, "--vfs-cache-mode"]
+        command = [
+            tool("rclone"),
+            "mount",
+            f"rig:{bucket}/{prefix}".rstrip("/"),
+            self.path,
+            "--vfs-cache-mode",
+        ]
         command += ["full", "--cache-dir", cache] if cache else ["off"]
         return self.start_child(command, environment, log)
 
@@ -233,17 +246,45 @@ class Juicefs(Mounted):
     def format(self, bucket, endpoint):
         """Makes a juicefs volume in a bucket."""
         subprocess.run(
-            [tool("juicefs"), "format", "--storage", "s3", "--bucket", f"{endpoint}/{bucket}",
-             "--access-key", weed.ACCESS_KEY, "--secret-key", weed.SECRET_KEY, "--trash-days", "0",
-             self.metadata, "rig"],
-            check=True, capture_output=True, timeout=60)
+            [
+                tool("juicefs"),
+                "format",
+                "--storage",
+                "s3",
+                "--bucket",
+                f"{endpoint}/{bucket}",
+                "--access-key",
+                weed.ACCESS_KEY,
+                "--secret-key",
+                weed.SECRET_KEY,
+                "--trash-days",
+                "0",
+                self.metadata,
+                "rig",
+            ],
+            check=True,
+            capture_output=True,
+            timeout=60,
+        )
 
     def start(self, endpoint, bucket, cache=None, log=None):
         """Mounts; the endpoint may be another one than that of `format` (a proxy)."""
         subprocess.run(
             [tool("juicefs"), "config", self.metadata, "--bucket", f"{endpoint}/{bucket}", "--yes"],
-            check=True, capture_output=True, timeout=60)
-        command = [tool("juicefs"), "mount", self.metadata, self.path, "--no-usage-report", "--metrics", ""]
+            check=True,
+            capture_output=True,
+            timeout=60,
+        )
+        metrics = f"127.0.0.1:{processes.free_ports(1)[0]}"
+        command = [
+            tool("juicefs"),
+            "mount",
+            self.metadata,
+            self.path,
+            "--no-usage-report",
+            "--metrics",
+            metrics,
+        ]
         command += ["--cache-dir", cache, "--cache-size", "20480"] if cache else ["--cache-size", "0"]
         self.start_child(command, log=log)
         return self

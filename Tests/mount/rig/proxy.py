@@ -18,7 +18,8 @@ class Proxy:
     def __init__(self, upstream):
         address = upstream.split("://", 1)[1].rstrip("/")
         self.process = processes.spawn(
-            [sys.executable, SERVER, address], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
+            [sys.executable, SERVER, address], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE
+        )
         ports = json.loads(self.process.stdout.readline())
         self.port = ports["port"]
         self.endpoint = f"http://127.0.0.1:{self.port}"
@@ -68,7 +69,7 @@ class Proxy:
         self._ask(set={"answer": limited(rule, times)})
 
     def corrupt(self, how, by=1000, kinds=("GET",), times=None):
-        """Answers with fewer (`short`) or more (`long`) bytes than asked, and a Content-Length that agrees."""
+        """Answers with fewer (`short`) or more (`long`) bytes than asked; Content-Length agrees."""
         self._ask(set={"corrupt": limited({"kinds": list(kinds), "how": how, "by": by}, times)})
 
     def down(self):
@@ -77,7 +78,9 @@ class Proxy:
 
     def flow(self):
         """Ends every fault."""
-        self._ask(set={"down": False, "stall": None, "cut": None, "answer": None, "corrupt": None, "latency": 0.0})
+        self._ask(
+            set={"down": False, "stall": None, "cut": None, "answer": None, "corrupt": None, "latency": 0.0}
+        )
 
     @contextlib.contextmanager
     def counting(self):

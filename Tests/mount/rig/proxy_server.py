@@ -1,8 +1,8 @@
 """A counting HTTP proxy before one S3 server, as a process of its own.
 
-One thread per connection, since HTTP/1.1 takes turns; bodies are spliced through a pipe. It counts requests
-by kind and bytes as they are on the wire, and can be told at run time to be slow, to stall, to cut, to refuse, to
-lie about lengths, or to be gone. Prints one line of JSON with its ports when it is ready.
+One thread per connection, since HTTP/1.1 takes turns; bodies are spliced through a pipe. It counts
+requests by kind and bytes as they are on the wire, and can be told at run time to be slow, to stall, to cut,
+to refuse, to lie about lengths, or to be gone. Prints one line of JSON with its ports when it is ready.
 """
 
 import argparse
@@ -13,24 +13,20 @@ import random
 import re
 import select
 import socket
-import struct
 import threading
 import time
+from email.utils import formatdate
 
-HEAD_BYTES_MAX = 256 << 10
+from http_wire import Gone, kind_of, parse, pass_chunks, read_head, reset
+
 PIPE_BYTES = 1 << 20
 F_SETPIPE_SZ = 1031
 LOG_ENTRIES_MAX = 20_000
-RESET = struct.pack("ii", 1, 0)
 ERROR_BODY = (
     '<?xml version="1.0" encoding="UTF-8"?>\n<Error><Code>{code}</Code><Message>{code} by the proxy</Message>'
     "<RequestId>proxy</RequestId></Error>"
 )
 NO_RULES = {"latency": 0.0, "down": False, "stall": None, "cut": None, "answer": None, "corrupt": None}
-
-
-class Gone(Exception):
-    """One side of a connection ended it."""
 
 
 class Faulted(Exception):
@@ -224,7 +220,8 @@ class Connection:
         if has_body and "chunked" in fields.get("transfer-encoding", "").lower():
             self.send_head(self.reply_head)
             self.server_rest = pass_chunks(
-                self.server, self.client, self.server_rest, self.proxy, "down", kind)
+                self.server, self.client, self.server_rest, self.proxy, "down", kind
+            )
             return not ends
         length = int(fields.get("content-length", 0)) if has_body else 0
         corrupt = self.proxy.take("corrupt", kind) if status in (200, 206) and length else None
@@ -282,7 +279,9 @@ class Connection:
             body += part
         by = min(int(rule.get("by", 1000)), length)
         body = body + b"?" * by if rule["how"] == "long" else body[:-by]
-        head = re.sub(rb"(?i)\r\ncontent-length: *\d+", b"\r\nContent-Length: %d" % len(body), self.reply_head)
+        head = re.sub(
+            rb"(?i)\r\ncontent-length: *\d+", b"\r\nContent-Length: %d" % len(body), self.reply_head
+        )
         self.send_head(head)
         self.client.sendall(body)
         self.proxy.add("down", len(body), kind)
@@ -297,7 +296,7 @@ class Connection:
         body = ERROR_BODY.format(code=rule.get("code", "InternalError")).encode()
         head = (
             f"HTTP/1.1 {rule['status']} Refused\r\nContent-Type: application/xml\r\n"
-            f"Content-Length: {len(body)}\r\nDate: {time.strftime('%a, %d %b %Y %H:%M:%S GMT', time.gmtime())}\r\n\r\n"
+            f"Content-Length: {len(body)}\r\nDate: {formatdate(usegmt=True)}\r\n\r\n"
         ).encode()
         self.send_head(head + (b"" if method == "HEAD" else body))
 
@@ -315,78 +314,6 @@ class Connection:
                 out -= os.splice(self.pipe[0], target.fileno(), out)
             left -= moved
             self.proxy.add(direction, moved, kind)
-
-
-def reset(client):
-    """Ends a connection with RST, as a crashed peer does."""
-    try:
-        client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
-        client.shutdown(socket.SHUT_RDWR)
-    except OSError:
-        pass
-
-
-def read_head(source, rest):
-    """The bytes up to the empty line, and those after it."""
-    while True:
-        end = rest.find(b"\r\n\r\n")
-        if end >= 0:
-            return rest[: end + 4], rest[end + 4 :]
-        if len(rest) > HEAD_BYTES_MAX:
-            raise Gone
-        part = source.recv(1 << 16)
-        if not part:
-            raise Gone
-        rest += part
-
-
-def parse(head):
-    lines = head[:-4].decode("latin-1").split("\r\n")
-    fields = {}
-    for line in lines[1:]:
-        name, _, value = line.partition(":")
-        fields[name.strip().lower()] = value.strip()
-    return lines[0], fields
-
-
-def kind_of(method, target):
-    """HEAD, GET, LIST, or the method's own name; HEADBUCKET for a bucket."""
-    path, _, query = target.partition("?")
-    in_bucket = "/" in path.strip("/")
-    if method == "GET" and (not in_bucket or "list-type=" in query):
-        return "LIST"
-    if method == "HEAD" and not in_bucket:
-        return "HEADBUCKET"
-    return method
-
-
-def pass_chunks(source, target, rest, proxy, direction, kind=None):
-    """Passes a chunked body; returns what was read beyond it."""
-    buffer = rest
-
-    def more():
-        part = source.recv(1 << 17)
-        if not part:
-            raise Gone
-        return part
-
-    while True:
-        while b"\r\n" not in buffer:
-            buffer += more()
-        line, after = buffer.split(b"\r\n", 1)
-        size = int(line.split(b";")[0], 16)
-        total = len(line) + 2 + size + 2
-        if size == 0:
-            while b"\r\n\r\n" not in buffer[len(line) :]:
-                buffer += more()
-            total = buffer.index(b"\r\n\r\n", len(line)) + 4
-        while len(buffer) < total:
-            buffer += more()
-        target.sendall(buffer[:total])
-        proxy.add(direction, total, kind if size else None)
-        buffer = buffer[total:]
-        if size == 0:
-            return buffer
 
 
 def serve_control(proxy, listener):

@@ -118,7 +118,9 @@ class Weed:
         """Stores (key, bytes) pairs in parallel."""
         client = self.client(connections=workers)
         with ThreadPoolExecutor(workers) as pool:
-            for _ in pool.map(lambda pair: client.put_object(Bucket=bucket, Key=pair[0], Body=pair[1]), objects):
+            for _ in pool.map(
+                lambda pair: client.put_object(Bucket=bucket, Key=pair[0], Body=pair[1]), objects
+            ):
                 pass
 
     def stop(self):

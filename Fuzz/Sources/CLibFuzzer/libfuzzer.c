@@ -1,0 +1,1 @@
+/* Declarations only; the code comes with -sanitize=fuzzer. */

@@ -1,0 +1,1 @@
+../../../../Sources/AlluxioFuse/Failure.swift
