@@ -34,11 +34,14 @@ struct UnprivilegedTests {
         user() { setpriv --reuid 65534 --regid 65534 --clear-groups "$@"; }
         export ALLUXIO_FUSE_SERVE=/etc/passwd ALLUXIO_FUSE_SERVE_AT="$point" SWIFT_BACKTRACE=enable=no
         export ALLUXIO_FUSE_SERVE_FLAGS=$other
-        user timeout 30 "$program" --testing-library swift-testing --filter BenchmarkServer >"$node.log" 2>&1 &
+        set -- --testing-library swift-testing --filter BenchmarkServer
+        user timeout 30 "$program" "$@" >"$node.log" 2>&1 &
         for try in $(seq 200); do
             grep -q " $point fuse.alluxio-fuse " /proc/mounts && break
-            kill -0 $! 2>/dev/null || { grep -o 'allow_other.*' "$node.log" | head -1; rm -f "$node.log"; exit 91; }
-            sleep 0.05
+            kill -0 $! 2>/dev/null && { sleep 0.05; continue; }
+            grep -o 'allow_other.*' "$node.log" | head -1
+            rm -f "$node.log"
+            exit 91
         done
         rm -f "$node.log"
         grep -q "user_id=65534" /proc/mounts || exit 92
