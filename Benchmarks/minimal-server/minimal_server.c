@@ -28,7 +28,7 @@ static double valid_seconds = 3600;
 
 static void set_up(void *data, struct fuse_conn_info *connection) {
     (void)data;
-    connection->want |= FUSE_CAP_SPLICE_WRITE | FUSE_CAP_SPLICE_MOVE | FUSE_CAP_EXPLICIT_INVAL_DATA;
+    connection->want |= FUSE_CAP_SPLICE_WRITE | FUSE_CAP_EXPLICIT_INVAL_DATA;
     connection->want &= ~FUSE_CAP_AUTO_INVAL_DATA;
     connection->max_read = MAX_READ;
     connection->max_write = MAX_READ;
@@ -83,7 +83,7 @@ static void read_file(fuse_req_t request, fuse_ino_t node, size_t count, off_t o
     bytes.buf[0].flags = FUSE_BUF_IS_FD | FUSE_BUF_FD_SEEK;
     bytes.buf[0].fd = source;
     bytes.buf[0].pos = offset;
-    fuse_reply_data(request, &bytes, FUSE_BUF_SPLICE_MOVE);
+    fuse_reply_data(request, &bytes, 0);
 }
 
 static int load(void) {

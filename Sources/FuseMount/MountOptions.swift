@@ -35,6 +35,11 @@ public struct MountOptions: Sendable {
     public var directIO = false
     /// When the kernel asks for attributes together with names.
     public var directoryAttributes = DirectoryAttributes.automatic
+    /// Whether a buffered read moves pages out of the page cache of the file they are spliced from.
+    ///
+    /// It saves the kernel a copy, and the memory of one; but the cache file then has to be read from its
+    /// disk again for a new mount, for a server, or when the kernel has dropped the moved pages.
+    public var movesPages = false
     /// The largest read in bytes; a multiple of 4096, at most 512 KiB: a larger reply does not fit into a
     /// pipe, and libfuse then copies it without a word.
     public var maxReadBytes = 512 << 10

@@ -38,8 +38,8 @@ public struct NegotiatedSession: Hashable, Sendable {
         // never change, so pages need no look at the attributes, which AUTO_INVAL_DATA would give them.
         var wanted =
             FUSE_CAP_ASYNC_READ | FUSE_CAP_PARALLEL_DIROPS | FUSE_CAP_ASYNC_DIO | FUSE_CAP_ATOMIC_O_TRUNC
-            | FUSE_CAP_SPLICE_WRITE | FUSE_CAP_SPLICE_MOVE | FUSE_CAP_EXPLICIT_INVAL_DATA
-            | FUSE_CAP_CACHE_SYMLINKS
+            | FUSE_CAP_SPLICE_WRITE | FUSE_CAP_EXPLICIT_INVAL_DATA | FUSE_CAP_CACHE_SYMLINKS
+        if options.movesPages { wanted |= FUSE_CAP_SPLICE_MOVE }
         switch options.directoryAttributes {
         case .automatic: wanted |= FUSE_CAP_READDIRPLUS | FUSE_CAP_READDIRPLUS_AUTO
         case .always: wanted |= FUSE_CAP_READDIRPLUS

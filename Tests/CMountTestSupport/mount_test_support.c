@@ -40,7 +40,8 @@ size_t test_resident_pages(int fd, size_t bytes) {
 
 int test_mount_descriptor(int fd, const char *path) {
     char options[128];
-    snprintf(options, sizeof options, "fd=%d,rootmode=40000,user_id=%u,group_id=%u,max_read=524288", fd, getuid(),
-             getgid());
-    return mount("test", path, "fuse.alluxio-fuse", MS_NOSUID | MS_NODEV | MS_RDONLY, options) == 0 ? 0 : -errno;
+    unsigned long flags = MS_NOSUID | MS_NODEV | MS_RDONLY;
+    snprintf(options, sizeof options, "fd=%d,rootmode=40000,user_id=%u,group_id=%u,max_read=524288", fd,
+             getuid(), getgid());
+    return mount("test", path, "fuse.alluxio-fuse", flags, options) == 0 ? 0 : -errno;
 }

@@ -147,6 +147,8 @@ struct BenchmarkServer {
             fsname: "benchmark"
         )
         options.directIO = flags.contains("d")
+        options.movesPages = flags.contains("M")
+        options.allowsOthers = flags.contains("o")
         let session = FuseSession(
             operations: file,
             options: options,

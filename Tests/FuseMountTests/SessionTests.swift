@@ -40,7 +40,7 @@ struct SessionTests {
             #expect(agreed.maxBackground == 77)
             #expect(agreed.congestionThreshold == 57)
             for wanted in [
-                "async_read", "splice_write", "splice_move", "parallel_dirops", "explicit_inval_data",
+                "async_read", "splice_write", "parallel_dirops", "explicit_inval_data",
             ] {
                 #expect(agreed.capabilities.contains(wanted))
             }

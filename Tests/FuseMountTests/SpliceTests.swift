@@ -23,6 +23,24 @@ struct SpliceTests {
         }
     }
 
+    @Test("the pages of the file stay in the page cache unless they may be moved", arguments: [false, true])
+    func residency(movesPages: Bool) throws {
+        let bytes = pattern(4 << 20)
+        try withUnnamedFile(bytes) { file in
+            // Only clean pages can be moved.
+            try #require(fsync(file) == 0)
+            try #require(test_resident_pages(file, bytes.count) == bytes.count / 4096)
+            let files = FakeFileSystem()
+            files.add("a", .file(descriptor: file, size: bytes.count, pieceBytes: bytes.count))
+            try withMount(files, { $0.movesPages = movesPages }) { mount in
+                try expectContents(of: mount.at("a"), bytes)
+                #expect(mount.session.negotiated?.capabilities.contains("splice_move") == movesPages)
+            }
+            // Where the file system uses large folios nothing is moved either way.
+            if !movesPages { #expect(test_resident_pages(file, bytes.count) == bytes.count / 4096) }
+        }
+    }
+
     @Test("buffered reads from a file are spliced too")
     func buffered() throws {
         let bytes = pattern(4 << 20)
