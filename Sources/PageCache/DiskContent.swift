@@ -32,8 +32,14 @@ final class DiskContent: StoredContent {
     var presentBytes: Int64 {
         let all = 0..<Granule.count(size: version.size)
         prepare(all)
-        let granules = state.withLock { $0.regions.values.reduce(0) { $0 + GranuleBits.count($1.present) } }
-        return min(Int64(granules) * Int64(Granule.bytes), version.size)
+        guard let last = all.last else { return 0 }
+        let (granules, hasLast) = state.withLock { state in
+            (
+                state.regions.values.reduce(0) { $0 + GranuleBits.count($1.present) },
+                state.missing(in: last..<last + 1).isEmpty
+            )
+        }
+        return Granule.bytes(count: granules, withLast: hasLast, size: version.size)
     }
 
     var isForgettable: Bool {

@@ -36,8 +36,16 @@ final class MemoryContent: StoredContent {
     func prepare(_ granules: Range<Int>) {}
 
     var presentBytes: Int64 {
-        let granules = state.withLock { $0.blocks.values.reduce(0) { $0 + $1.present.nonzeroBitCount } }
-        return min(Int64(granules) * Int64(Granule.bytes), size)
+        let all = 0..<Granule.count(size: size)
+        guard let last = all.last else { return 0 }
+        let (granules, hasLast) = state.withLock { state in
+            let block = state.blocks[last / Self.blockGranules]
+            return (
+                state.blocks.values.reduce(0) { $0 + $1.present.nonzeroBitCount },
+                (block?.present ?? 0) & Self.mask(last / Self.blockGranules, last..<last + 1) != 0
+            )
+        }
+        return Granule.bytes(count: granules, withLast: hasLast, size: size)
     }
 
     var isForgettable: Bool { isEmpty }
@@ -80,19 +88,20 @@ final class MemoryContent: StoredContent {
         // A granule counts as read when its last byte was: then a stream of odd-sized reads reads each once.
         let ended = span.end == size ? granules : granules.lowerBound..<Int(span.end / Int64(Granule.bytes))
         let found = state.withLock { state -> [UInt32]? in
+            // Only a read that gets all its bytes counts as a reading, so the look comes before the note.
+            for number in blocks {
+                let wanted = Self.mask(number, granules)
+                guard let block = state.blocks[number], block.present & wanted == wanted else { return nil }
+            }
             var slots: [UInt32] = []
             slots.reserveCapacity(blocks.count)
-            for block in blocks {
-                let wanted = Self.mask(block, granules)
-                guard let index = state.blocks.index(forKey: block),
-                    state.blocks.values[index].present & wanted == wanted
-                else {
-                    for undone in blocks.prefix(slots.count) { state.blocks[undone]?.pins -= 1 }
-                    return nil
-                }
-                state.blocks.values[index].pins += 1
-                note(Self.mask(block, ended), readIn: &state.blocks.values[index])
-                slots.append(state.blocks.values[index].slot)
+            for number in blocks {
+                guard let index = state.blocks.index(forKey: number) else { continue }
+                var block = state.blocks.values[index]
+                block.pins += 1
+                note(Self.mask(number, ended), readIn: &block)
+                state.blocks.values[index] = block
+                slots.append(block.slot)
             }
             return slots
         }

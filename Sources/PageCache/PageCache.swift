@@ -110,6 +110,11 @@ public final class PageCache: PageSource {
         return files.file(for: VersionKey(version))?.content.presentBytes ?? 0
     }
 
+    /// The book of a version that is open in a disk cache; for tests.
+    func content(of version: FileVersion) -> DiskContent? {
+        files.file(for: VersionKey(version))?.content as? DiskContent
+    }
+
     /// Bytes in the cache, and its limit.
     public var usage: (usedBytes: Int64, bytesMaximum: Int64) {
         switch store {

@@ -8,6 +8,12 @@ enum Granule {
     /// How many granules a file has.
     static func count(size: Int64) -> Int { Int((size + Int64(bytes) - 1) / Int64(bytes)) }
 
+    /// The bytes of some granules of a file, the last of which may be short.
+    static func bytes(count: Int, withLast hasLast: Bool, size: Int64) -> Int64 {
+        let padding = Int64(Self.count(size: size)) * Int64(bytes) - size
+        return Int64(count) * Int64(bytes) - (hasLast ? padding : 0)
+    }
+
     /// The granules that a span touches.
     static func range(of span: Span) -> Range<Int> {
         let first = Int(span.offset / Int64(bytes))
