@@ -31,7 +31,8 @@ let package = Package(
         .target(name: "CFuse3Shim", dependencies: ["CFuse3"], cSettings: c),
         .systemLibrary(name: "CCurl", pkgConfig: "libcurl", providers: [.apt(["libcurl4-openssl-dev"])]),
         .target(
-            name: "CCurlShim", dependencies: ["CCurl"], cSettings: c, linkerSettings: [.linkedLibrary("ssl"), .linkedLibrary("crypto")]),
+            name: "CCurlShim", dependencies: ["CCurl"], cSettings: c,
+            linkerSettings: [.linkedLibrary("ssl"), .linkedLibrary("crypto")]),
         .systemLibrary(name: "CCrypto", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
         .target(name: "CLinux", cSettings: c),
 
@@ -80,7 +81,10 @@ let package = Package(
             swiftSettings: swift),
         .testTarget(
             name: "ObjectStoreTests",
-            dependencies: ["ObjectStore", "HTTPTransport", "Metadata", "Pages", "TestServers", "CCurl", "CCurlShim", logging],
+            dependencies: [
+                "ObjectStore", "HTTPTransport", "Metadata", "Pages", "TestServers", "CCurl", "CCurlShim",
+                logging,
+            ],
             swiftSettings: swift),
         .target(name: "CMountTestSupport", path: "Tests/CMountTestSupport", cSettings: c),
         .testTarget(

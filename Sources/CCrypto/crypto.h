@@ -1,5 +1,5 @@
-// The low-level SHA-256 calls are deprecated in OpenSSL 3 but, unlike EVP, keep a cheap, copyable state: a signing
-// key is hashed once and its state re-used for every request.
+// The low-level SHA-256 calls are deprecated in OpenSSL 3 but, unlike EVP, keep a cheap, copyable state: a
+// signing key is hashed once and its state re-used for every request.
 #ifndef ALLUXIO_CRYPTO_H
 #define ALLUXIO_CRYPTO_H
 #ifndef OPENSSL_SUPPRESS_DEPRECATED

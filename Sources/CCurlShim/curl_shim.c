@@ -33,7 +33,8 @@ static int64_t now_ns(void) {
 }
 
 // libcurl calls this at every read and at least once a second.
-static int on_progress(void *context, curl_off_t down_total, curl_off_t down, curl_off_t up_total, curl_off_t up) {
+static int on_progress(void *context, curl_off_t down_total, curl_off_t down, curl_off_t up_total,
+                       curl_off_t up) {
     alluxio_curl_watch *watch = context;
     (void)down_total;
     (void)up_total;
@@ -86,7 +87,8 @@ int64_t alluxio_curl_get_offset(CURL *easy, CURLINFO info) {
     return curl_easy_getinfo(easy, info, &value) == CURLE_OK ? value : 0;
 }
 
-// libcurl parses the system's bundle again for every handle: about 20 ms and 2 MB each. One shared store costs that once.
+// libcurl parses the system's bundle again for every handle: about 20 ms and 2 MB each. One shared store
+// costs that once.
 void *alluxio_curl_load_trust(const char *file) {
     X509_STORE *store = X509_STORE_new();
     if (store == NULL) return NULL;

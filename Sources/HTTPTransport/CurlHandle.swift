@@ -5,10 +5,12 @@ import Glibc
 /// One libcurl easy handle with its own connection, kept warm between requests.
 ///
 /// Owned by one thread at a time: the pool hands it out and takes it back.
-// Safety: no method is called by two threads at once, since a handle is either in the pool (under its lock) or
-// with the one thread that took it; libcurl allows a handle to move between threads.
+// Safety: no method is called by two threads at once, since a handle is either in the pool (under its lock)
+// or with the one thread that took it; libcurl allows a handle to move between threads.
 final class CurlHandle: @unchecked Sendable {
-    /// Receive buffer. 64 KiB measured as fast as 512 KiB, and a warm handle holds it.
+    /// Receive buffer.
+    ///
+    /// 64 KiB measured as fast as 512 KiB, and a warm handle holds it.
     static let receiveBufferBytes = 64 << 10
 
     let easy: UnsafeMutableRawPointer
@@ -94,8 +96,11 @@ final class CurlHandle: @unchecked Sendable {
         }
         alluxio_curl_set_list(easy, CURLOPT_HTTPHEADER, nil)
         return Outcome(
-            code: code, isConnected: watch.pointee.moved_at_ns >= 0, hasStalled: watch.pointee.stalled != 0,
-            openedConnections: alluxio_curl_get_long(easy, CURLINFO_NUM_CONNECTS))
+            code: code,
+            isConnected: watch.pointee.moved_at_ns >= 0,
+            hasStalled: watch.pointee.stalled != 0,
+            openedConnections: alluxio_curl_get_long(easy, CURLINFO_NUM_CONNECTS)
+        )
     }
 
     /// The method and body as options, for the time of `body`.
@@ -119,7 +124,11 @@ final class CurlHandle: @unchecked Sendable {
             alluxio_curl_set_offset(easy, CURLOPT_POSTFIELDSIZE_LARGE, Int64(bytes.count))
             var nothing: UInt8 = 0
             return withUnsafePointer(to: &nothing) { empty in
-                alluxio_curl_set_pointer(easy, CURLOPT_POSTFIELDS, bytes.baseAddress ?? UnsafeRawPointer(empty))
+                alluxio_curl_set_pointer(
+                    easy,
+                    CURLOPT_POSTFIELDS,
+                    bytes.baseAddress ?? UnsafeRawPointer(empty)
+                )
                 defer { alluxio_curl_set_pointer(easy, CURLOPT_POSTFIELDS, nil) }
                 return body()
             }

@@ -1,7 +1,7 @@
 /// Status line and header fields of a response.
 ///
-/// The fields are kept as they came and looked up in place: most of a response's fields are never asked for, and
-/// making text of all of them would cost as much as signing the request.
+/// The fields are kept as they came and looked up in place: most of a response's fields are never asked for,
+/// and making text of all of them would cost as much as signing the request.
 public struct HTTPResponseHead: Sendable {
     /// The status code, 200 to 599.
     public var status: Int
@@ -29,7 +29,9 @@ public struct HTTPResponseHead: Sendable {
         var fields: [(name: String, value: String)] = []
         forEachLine { name, value in
             let lower = lines[name].map { Self.lowered($0) }
-            fields.append((String(decoding: lower, as: UTF8.self), String(decoding: lines[value], as: UTF8.self)))
+            fields.append(
+                (String(decoding: lower, as: UTF8.self), String(decoding: lines[value], as: UTF8.self))
+            )
             return true
         }
         return fields

@@ -26,10 +26,12 @@ public struct HTTPTransportOptions: Sendable {
     public init() {}
 }
 
-/// Sends HTTP requests over pooled, warm connections. Knows nothing of what they carry.
+/// Sends HTTP requests over pooled, warm connections.
 ///
-/// Any thread may call it; an exchange runs and waits on the caller's thread. As many connections are in use as
-/// threads are calling; ``HTTPTransportOptions/idleConnectionsMaximum`` of them stay open afterwards.
+/// Knows nothing of what they carry.
+///
+/// Any thread may call it; an exchange runs and waits on the caller's thread. As many connections are in use
+/// as threads are calling; ``HTTPTransportOptions/idleConnectionsMaximum`` of them stay open afterwards.
 public final class HTTPTransport: Sendable {
     private static let globalInit: CURLcode = alluxio_curl_global_init()
 
@@ -125,7 +127,11 @@ public final class HTTPTransport: Sendable {
     ) throws(TransportError) -> HTTPResponse {
         let authority = try Self.authority(of: request)
         let handle: CurlHandle
-        if let warm = pool.take(for: authority) { handle = warm } else { handle = try freshHandle(for: authority) }
+        if let warm = pool.take(for: authority) {
+            handle = warm
+        } else {
+            handle = try freshHandle(for: authority)
+        }
         defer { pool.put(handle, for: authority) }
         let timeout = (request.totalTimeout ?? options.totalTimeout).milliseconds
         // The closures do not outlive this call; libcurl has no other way to them than a stored copy.
@@ -137,7 +143,9 @@ public final class HTTPTransport: Sendable {
             }
         }
         metrics.receivedBytes.increment(by: exchange.receivedBytes)
-        if outcome.openedConnections > 0 { metrics.openedConnections.increment(by: outcome.openedConnections) }
+        if outcome.openedConnections > 0 {
+            metrics.openedConnections.increment(by: outcome.openedConnections)
+        }
         return try response(outcome, exchange, handle, authority)
     }
 
@@ -148,14 +156,23 @@ public final class HTTPTransport: Sendable {
         _ exchange: inout Exchange
     ) -> CurlHandle.Outcome {
         let first = handle.perform(
-            request, timeoutMilliseconds: timeoutMilliseconds, freshConnection: false, exchange: &exchange)
+            request,
+            timeoutMilliseconds: timeoutMilliseconds,
+            freshConnection: false,
+            exchange: &exchange
+        )
         guard Self.isStaleConnection(first, exchange.result) else { return first }
         metrics.repeatedRequests.increment()
         return handle.perform(
-            request, timeoutMilliseconds: timeoutMilliseconds, freshConnection: true, exchange: &exchange)
+            request,
+            timeoutMilliseconds: timeoutMilliseconds,
+            freshConnection: true,
+            exchange: &exchange
+        )
     }
 
-    private static func isStaleConnection(_ outcome: CurlHandle.Outcome, _ exchange: Exchange.Result) -> Bool {
+    private static func isStaleConnection(_ outcome: CurlHandle.Outcome, _ exchange: Exchange.Result) -> Bool
+    {
         guard outcome.openedConnections == 0, !exchange.sawResponse, outcome.isConnected else { return false }
         return [CURLE_GOT_NOTHING, CURLE_SEND_ERROR, CURLE_RECV_ERROR].contains(outcome.code)
     }
@@ -224,7 +241,8 @@ public final class HTTPTransport: Sendable {
         return store
     }
 
-    /// Scheme, host and port of a URL, which name a connection; checks what would break the request's framing.
+    /// Scheme, host and port of a URL, which name a connection; checks what would break the request's
+    /// framing.
     private static func authority(of request: HTTPRequest) throws(TransportError) -> [UInt8] {
         let url = request.url.utf8
         var slashes = 0

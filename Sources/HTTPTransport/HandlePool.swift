@@ -2,7 +2,8 @@ import Synchronization
 
 /// The idle handles of a transport, each with a warm connection to one server.
 ///
-/// Taken last-in first-out, so that the number of connections shrinks to what is needed; bounded, the oldest going first.
+/// Taken last-in first-out, so that the number of connections shrinks to what is needed; bounded, the oldest
+/// going first.
 final class HandlePool: Sendable {
     private struct Idle {
         let authority: [UInt8]

@@ -1,4 +1,6 @@
-/// Why an exchange gave no complete response. A response with an error status is not a `TransportError`.
+/// Why an exchange gave no complete response.
+///
+/// A response with an error status is not a `TransportError`.
 public enum TransportError: Error, Hashable, Sendable {
     /// Name resolution, connection or TLS handshake failed; the text says which, with the host.
     case cannotConnect(String)

@@ -58,7 +58,9 @@ struct HTTPTransportTests {
         }
         var got = 0
         let error = #expect(throws: TransportError.self) {
-            try transport().stream(HTTPRequest(url: server.url + "/")) { _ in true } onBody: { bytes in
+            try transport().stream(HTTPRequest(url: server.url + "/")) { _ in
+                true
+            } onBody: { bytes in
                 got += bytes.count
                 return true
             }
@@ -72,7 +74,9 @@ struct HTTPTransportTests {
         #expect(server.connectionCount == 1)
     }
 
-    @Test func `bytes past the announced length are not given out and do not become the next response`() throws {
+    @Test func `bytes past the announced length are not given out and do not become the next response`()
+        throws
+    {
         let server = try RawServer.answering { number, _, connection in
             connection.send("HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\n\(number)234EXTRA")
             return true
@@ -94,7 +98,9 @@ struct HTTPTransportTests {
         let transport = transport { $0.stallTimeout = .seconds(1) }
         for _ in 0..<2 {
             let start = ContinuousClock.now
-            let error = #expect(throws: TransportError.self) { try transport.send(HTTPRequest(url: server.url + "/")) }
+            let error = #expect(throws: TransportError.self) {
+                try transport.send(HTTPRequest(url: server.url + "/"))
+            }
             guard case .timedOut(let text)? = error else {
                 Issue.record("\(String(describing: error))")
                 return
@@ -150,9 +156,12 @@ struct HTTPTransportTests {
     }
 
     @Test(arguments: [false, true])
-    func `a kept connection that the server closed meanwhile is replaced without an error`(resets: Bool) throws {
+    func `a kept connection that the server closed meanwhile is replaced without an error`(resets: Bool)
+        throws
+    {
         let server = try RawServer { connection in
-            // Answers one request, reads the second and closes without a word: the client cannot see it coming.
+            // Answers one request, reads the second and closes without a word: the client cannot see it
+            // coming.
             guard connection.readRequest() != nil else { return }
             connection.respond(200, [], Array("\(connection.index)".utf8))
             _ = connection.readRequest()
@@ -181,7 +190,9 @@ struct HTTPTransportTests {
         let response = try transport().stream(HTTPRequest(url: server.url + "/")) { head in
             heads.append(head.status)
             return false
-        } onBody: { _ in true }
+        } onBody: { _ in
+            true
+        }
         #expect(heads == [200])
         #expect(response.body == [7])
         #expect(response.head["x-early"] == nil)
@@ -259,7 +270,9 @@ struct HTTPTransportTests {
         #expect(throws: TransportError.tooLarge(limitBytes: 4999)) {
             try transport().send(HTTPRequest(url: server.url + "/"), bodyLimitBytes: 4999)
         }
-        #expect(try transport().send(HTTPRequest(url: server.url + "/"), bodyLimitBytes: 5000).body.count == 5000)
+        #expect(
+            try transport().send(HTTPRequest(url: server.url + "/"), bodyLimitBytes: 5000).body.count == 5000
+        )
     }
 
     @Test func `a caller that wants no more gets its own error`() throws {
@@ -268,7 +281,11 @@ struct HTTPTransportTests {
             return true
         }
         #expect(throws: TransportError.stopped) {
-            try transport().stream(HTTPRequest(url: server.url + "/")) { _ in true } onBody: { _ in false }
+            try transport().stream(HTTPRequest(url: server.url + "/")) { _ in
+                true
+            } onBody: { _ in
+                false
+            }
         }
     }
 
@@ -277,7 +294,11 @@ struct HTTPTransportTests {
             connection.respond(500, [], [UInt8](repeating: 65, count: 300_000))
             return true
         }
-        let response = try transport().stream(HTTPRequest(url: server.url + "/")) { _ in false } onBody: { _ in true }
+        let response = try transport().stream(HTTPRequest(url: server.url + "/")) { _ in
+            false
+        } onBody: { _ in
+            true
+        }
         #expect(response.head.status == 500)
         #expect(response.body.count == 64 << 10)
     }

@@ -46,7 +46,9 @@ struct S3WeedTests {
 
     init() throws { weed = try WeedServer.shared() }
 
-    func store(_ bucket: String, prefix: String = "", _ change: (inout S3Options) -> Void = { _ in }) throws -> S3Store {
+    func store(_ bucket: String, prefix: String = "", _ change: (inout S3Options) -> Void = { _ in }) throws
+        -> S3Store
+    {
         var options = weed.options(bucket, prefix: prefix)
         change(&options)
         return try S3Store(options: options, transport: transport, credentials: weed.credentials())
@@ -72,7 +74,10 @@ struct S3WeedTests {
         let path = RelativePath("a/file")
         let old = try store.attributes(of: path, known: nil)
         let version = FileVersion(
-            uri: store.uri(of: path), etag: try #require(old.etag), size: old.size)
+            uri: store.uri(of: path),
+            etag: try #require(old.etag),
+            size: old.size
+        )
         try upload.put(Array("other contents".utf8), to: key)
         var given = 0
         #expect(throws: StoreError.stale) {
@@ -100,14 +105,19 @@ struct S3WeedTests {
 
     @Test func `awkward keys are shown faithfully`() throws {
         let (bucket, upload) = try weed.freshBucket("awkward")
-        let names = ["a b", "a+b", "a%b", "a%2Bb", "é", "q\"<>&'x", "new\nline", "tab\tx", "~._-", "日本", "a=b&c;d?#"]
+        let names = [
+            "a b", "a+b", "a%b", "a%2Bb", "é", "q\"<>&'x", "new\nline", "tab\tx", "~._-", "日本", "a=b&c;d?#",
+        ]
         for name in names { try upload.put(Array(name.utf8), to: Array("d/\(name)".utf8)) }
         let store = try store(bucket)
         let listed = try Listed(store, RelativePath("d"))
         #expect(Set(listed.order) == Set(names))
         for name in names {
             #expect(try fetched(store, "d/\(name)") == Array(name.utf8), "\(name)")
-            #expect(try store.attributes(of: RelativePath("d/\(name)"), known: nil) == listed[name], "\(name)")
+            #expect(
+                try store.attributes(of: RelativePath("d/\(name)"), known: nil) == listed[name],
+                "\(name)"
+            )
         }
     }
 
@@ -134,7 +144,9 @@ struct S3WeedTests {
         try upload.put([1], to: Array("there".utf8))
         let store = try store(bucket)
         for known in [nil, EntryKind.file, EntryKind.directory] {
-            #expect(throws: StoreError.notFound) { try store.attributes(of: RelativePath("no"), known: known) }
+            #expect(throws: StoreError.notFound) {
+                try store.attributes(of: RelativePath("no"), known: known)
+            }
             #expect(try store.attributes(of: RelativePath("there"), known: known).kind == .file)
         }
         #expect(throws: StoreError.notFound) { try Listed(store, RelativePath("no")) }

@@ -1,7 +1,9 @@
 import Glibc
 import Synchronization
 
-/// A server on loopback that says exactly what a test wants, byte for byte. One thread for each connection.
+/// A server on loopback that says exactly what a test wants, byte for byte.
+///
+/// One thread for each connection.
 public final class RawServer: Sendable {
     /// One accepted connection.
     public final class Connection: Sendable {
@@ -21,7 +23,9 @@ public final class RawServer: Sendable {
             var byte: UInt8 = 0
             while recv(descriptor, &byte, 1, 0) == 1 {
                 bytes.append(byte)
-                if bytes.suffix(4).elementsEqual([13, 10, 13, 10]) { return String(decoding: bytes, as: UTF8.self) }
+                if bytes.suffix(4).elementsEqual([13, 10, 13, 10]) {
+                    return String(decoding: bytes, as: UTF8.self)
+                }
             }
             return nil
         }
@@ -37,7 +41,11 @@ public final class RawServer: Sendable {
             while sent < bytes.count {
                 let count = bytes.withUnsafeBytes { buffer in
                     Glibc.send(
-                        descriptor, buffer.baseAddress?.advanced(by: sent), bytes.count - sent, Int32(MSG_NOSIGNAL))
+                        descriptor,
+                        buffer.baseAddress?.advanced(by: sent),
+                        bytes.count - sent,
+                        Int32(MSG_NOSIGNAL)
+                    )
                 }
                 guard count > 0 else { return }
                 sent += count
@@ -82,7 +90,8 @@ public final class RawServer: Sendable {
     public var requests: [String] { log.withLock { $0 } }
 
     /// Starts listening.
-    /// - Parameter handler: Serves one connection on a thread of its own; the connection closes when it returns.
+    /// - Parameter handler: Serves one connection on a thread of its own; the connection closes when it
+    ///   returns.
     /// - Throws: ``TestServerError/system(_:)``.
     public init(_ handler: @escaping @Sendable (Connection) -> Void) throws {
         listener = socket(AF_INET, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
@@ -107,7 +116,10 @@ public final class RawServer: Sendable {
                     close(peer)
                     return
                 }
-                let connection = Connection(index: accepted.add(1, ordering: .relaxed).oldValue, descriptor: peer)
+                let connection = Connection(
+                    index: accepted.add(1, ordering: .relaxed).oldValue,
+                    descriptor: peer
+                )
                 do {
                     try TestThreads.start {
                         handler(connection)
@@ -121,8 +133,8 @@ public final class RawServer: Sendable {
     }
 
     /// Starts a server that answers each request by a closure, keeping connections open.
-    /// - Parameter answer: Gets the number of the request, from 0, its text and the connection; returns whether the
-    ///   connection stays open.
+    /// - Parameter answer: Gets the number of the request, from 0, its text and the connection; returns
+    ///   whether the connection stays open.
     /// - Returns: The server.
     /// - Throws: ``TestServerError/system(_:)``.
     public static func answering(

@@ -18,8 +18,9 @@ public enum TestServerError: Error, CustomStringConvertible {
 
 /// A server that cannot outlive the test process.
 ///
-/// A small shell starts it in a process group of its own and then reads from a pipe that this process holds. When this
-/// process ends, however it ends, the read returns and the shell kills that group and removes its directory.
+/// A small shell starts it in a process group of its own and then reads from a pipe that this process holds.
+/// When this process ends, however it ends, the read returns and the shell kills that group and removes its
+/// directory.
 public final class SupervisedProcess: Sendable {
     /// A fresh directory for the server's files; removed at the end.
     public let directory: String
@@ -51,7 +52,8 @@ public final class SupervisedProcess: Sendable {
         }
         var ends: [Int32] = [0, 0]
         // A socket pair instead of a pipe, since it is closed in other children from the start.
-        guard socketpair(AF_UNIX, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0, &ends) == 0 else {
+        guard socketpair(AF_UNIX, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0, &ends) == 0
+        else {
             throw TestServerError.system("socketpair: errno \(errno)")
         }
         pipe = ends[1]
@@ -76,7 +78,9 @@ public final class SupervisedProcess: Sendable {
 
     deinit { stop() }
 
-    /// Kills the server and removes its directory. Waits for both.
+    /// Kills the server and removes its directory.
+    ///
+    /// Waits for both.
     public func stop() {
         guard !isStopped.exchange(true, ordering: .relaxed) else { return }
         close(pipe)
@@ -113,7 +117,9 @@ public final class SupervisedProcess: Sendable {
     ///   - path: Where to.
     /// - Throws: ``TestServerError/system(_:)``.
     public static func write(_ text: String, to path: String) throws {
-        guard let file = fopen(path, "we") else { throw TestServerError.system("fopen \(path): errno \(errno)") }
+        guard let file = fopen(path, "we") else {
+            throw TestServerError.system("fopen \(path): errno \(errno)")
+        }
         defer { fclose(file) }
         let bytes = Array(text.utf8)
         guard fwrite(bytes, 1, bytes.count, file) == bytes.count else {
@@ -148,7 +154,9 @@ public final class SupervisedProcess: Sendable {
     private static func freshDirectory() throws -> String {
         let base = getenv("TMPDIR").map { String(cString: $0) } ?? "/tmp"
         var template = Array("\(base)/alluxio-fuse-test-XXXXXX".utf8CString)
-        guard mkdtemp(&template) != nil else { throw TestServerError.system("mkdtemp in \(base): errno \(errno)") }
+        guard mkdtemp(&template) != nil else {
+            throw TestServerError.system("mkdtemp in \(base): errno \(errno)")
+        }
         return String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
     }
 

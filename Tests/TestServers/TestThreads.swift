@@ -27,7 +27,8 @@ public enum TestThreads {
             threads.append(
                 try launch {
                     do { try body(index) } catch { outcome.first.withLock { $0 = $0 ?? error } }
-                })
+                }
+            )
         }
         for thread in threads { pthread_join(thread, nil) }
         if let error = outcome.first.withLock({ $0 }) { throw error }
@@ -42,13 +43,16 @@ public enum TestThreads {
         // Safety: the new thread takes this reference over first thing; if none starts, it is released here.
         let reference = Unmanaged.passRetained(Work(body))
         let code = pthread_create(
-            &thread, nil,
+            &thread,
+            nil,
             { context in
                 guard let context else { return nil }
                 // Safety: `context` is the reference retained above, taken over exactly once.
                 Unmanaged<Work>.fromOpaque(context).takeRetainedValue().body()
                 return nil
-            }, reference.toOpaque())
+            },
+            reference.toOpaque()
+        )
         guard code == 0 else {
             reference.release()
             throw TestServerError.system("pthread_create: error \(code)")

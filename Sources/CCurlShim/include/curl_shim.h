@@ -5,7 +5,8 @@
 #include <curl/curl.h>
 #include <stdint.h>
 
-/// What the progress callback of one handle watches: when a byte last moved, and whether the wait became too long.
+/// What the progress callback of one handle watches: when a byte last moved, and whether the wait became too
+/// long.
 typedef struct alluxio_curl_watch {
     /// Longest time without a byte, in nanoseconds.
     int64_t stall_limit_ns;
@@ -20,7 +21,8 @@ typedef struct alluxio_curl_watch {
 /// Takes one header line or one piece of the body; returns the bytes used, anything else stops the transfer.
 typedef size_t (*alluxio_curl_receive)(char *bytes, size_t size, size_t count, void *context);
 
-/// Initialises libcurl; the first call must come before a second thread exists or be serialised by the caller.
+/// Initialises libcurl; the first call must come before a second thread exists or be serialised by the
+/// caller.
 CURLcode alluxio_curl_global_init(void);
 
 CURLcode alluxio_curl_set_long(CURL *easy, CURLoption option, long value);
@@ -36,8 +38,8 @@ CURLcode alluxio_curl_set_receivers(CURL *easy, alluxio_curl_receive on_header, 
 long alluxio_curl_get_long(CURL *easy, CURLINFO info);
 int64_t alluxio_curl_get_offset(CURL *easy, CURLINFO info);
 
-/// Loads certificate authorities once, to be shared by every handle that `alluxio_curl_share_trust` is called on.
-/// Returns an opaque store, or NULL if the file cannot be read or holds no certificate. NULL loads the
+/// Loads certificate authorities once, to be shared by every handle that `alluxio_curl_share_trust` is called
+/// on. Returns an opaque store, or NULL if the file cannot be read or holds no certificate. NULL loads the
 /// system's bundle. Never freed: there is one for each transport.
 void *alluxio_curl_load_trust(const char *file);
 

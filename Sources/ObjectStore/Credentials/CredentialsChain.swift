@@ -130,7 +130,7 @@ public final class CredentialsChain: CredentialsSource {
         case .use(let credentials):
             return credentials
         case .useAndFetch(let old):
-            let fetched = fetching.withLockIfAvailable { _ in try? fetch() }
+            let fetched = fetching.withLockIfAvailable { _ in try? fetchUnlessDone() }
             return (fetched ?? nil) ?? old
         case .fail(let error):
             throw error
@@ -146,13 +146,26 @@ public final class CredentialsChain: CredentialsSource {
         state.withLock { $0.refused(used, now: time) }
     }
 
-    /// While this thread waited for its turn, another one may have had an answer.
+    /// Fetches, unless another thread has had an answer before it was this one's turn; only under `fetching`.
     private func fetchUnlessDone() throws(CredentialsError) -> Credentials {
         let time = now()
         switch state.withLock({ $0.decide(now: time) }) {
-        case .use(let credentials), .useAndFetch(let credentials): return credentials
-        case .fail(let error): throw error
-        case .fetch: return try fetch()
+        case .use(let credentials):
+            return credentials
+        case .fail(let error):
+            throw error
+        case .fetch:
+            return try fetch()
+        case .useAndFetch(let old):
+            do throws(CredentialsError) {
+                return try fetch()
+            } catch {
+                logger.warning(
+                    "Credentials could not be refreshed; the old ones are used until they end",
+                    metadata: ["error": "\(error.text)", "credentials": "\(old)"]
+                )
+                return old
+            }
         }
     }
 
@@ -172,7 +185,6 @@ public final class CredentialsChain: CredentialsSource {
             let time = now()
             state.withLock { $0.failed(error, now: time) }
             Self.fetches(outcome: "failed").increment()
-            logger.warning("Credentials could not be fetched", metadata: ["error": "\(error.text)"])
             throw error
         }
     }

@@ -24,8 +24,9 @@ enum CivilTime {
         return text
     }
 
-    /// Reads `2009-10-12T17:50:30.000Z`, as listings have it. Fractions are left out: HEAD has none, and
-    /// a file's time must not depend on who told it.
+    /// Reads `2009-10-12T17:50:30.000Z`, as listings have it.
+    ///
+    /// Fractions are left out: HEAD has none, and a file's time must not depend on who told it.
     /// - Returns: Seconds since 1970, or nil if the text is something else.
     static func parseISO8601(_ text: some Collection<UInt8>) -> Int64? {
         var digits = Digits(text)
@@ -49,9 +50,16 @@ enum CivilTime {
     }
 
     private static func seconds(
-        _ year: Int64, _ month: Int64, _ day: Int64, _ hour: Int64, _ minute: Int64, _ second: Int64
+        _ year: Int64,
+        _ month: Int64,
+        _ day: Int64,
+        _ hour: Int64,
+        _ minute: Int64,
+        _ second: Int64
     ) -> Int64? {
-        guard (1...12).contains(month), (1...31).contains(day), hour < 24, minute < 60, second < 61 else { return nil }
+        guard (1...12).contains(month), (1...31).contains(day), hour < 24, minute < 60, second < 61 else {
+            return nil
+        }
         return days(year, month, day) * 86_400 + hour * 3600 + minute * 60 + second
     }
 

@@ -3,8 +3,8 @@ import Synchronization
 
 /// A few threads that each run one leaf request beside their caller's own.
 ///
-/// A job here never starts another and never waits for one, so the pool cannot lock up; when no thread is free
-/// the caller does both requests itself. Threads end after ten idle seconds.
+/// A job here never starts another and never waits for one, so the pool cannot lock up; when no thread is
+/// free the caller does both requests itself. Threads end after ten idle seconds.
 final class CompanionPool: Sendable {
     /// Work under way on a companion.
     final class Job: Sendable {
@@ -13,7 +13,9 @@ final class CompanionPool: Sendable {
 
         fileprivate init(_ work: @escaping @Sendable () -> Void) { self.work = work }
 
-        /// Waits for the end of the work; call it exactly once. Requests have deadlines, so this ends.
+        /// Waits for the end of the work; call it exactly once.
+        ///
+        /// Requests have deadlines, so this ends.
         func wait() { finished.wait() }
     }
 
@@ -40,7 +42,8 @@ final class CompanionPool: Sendable {
         }
         guard let companion else { return nil }
         companion.job.withLock { $0 = job }
-        guard companion.isRunning.exchange(true, ordering: .acquiringAndReleasing) || companion.launch() else {
+        guard companion.isRunning.exchange(true, ordering: .acquiringAndReleasing) || companion.launch()
+        else {
             roster.state.withLock { $0.count -= 1 }
             return nil
         }
@@ -67,14 +70,20 @@ final class CompanionPool: Sendable {
 
         func launch() -> Bool {
             var thread = pthread_t()
-            // Safety: the thread's first act is to take over this reference; if no thread starts, it is released here.
+            // Safety: the thread's first act is to take over this reference; if no thread starts, it is
+            // released here.
             let reference = Unmanaged.passRetained(self)
-            let code = pthread_create(&thread, nil, { context in
-                guard let context else { return nil }
-                // Safety: `context` is the reference retained by `launch`, taken over exactly once.
-                Unmanaged<Companion>.fromOpaque(context).takeRetainedValue().run()
-                return nil
-            }, reference.toOpaque())
+            let code = pthread_create(
+                &thread,
+                nil,
+                { context in
+                    guard let context else { return nil }
+                    // Safety: `context` is the reference retained by `launch`, taken over exactly once.
+                    Unmanaged<Companion>.fromOpaque(context).takeRetainedValue().run()
+                    return nil
+                },
+                reference.toOpaque()
+            )
             guard code == 0 else {
                 reference.release()
                 return false

@@ -4,7 +4,9 @@ import Logging
 import Pages
 import Synchronization
 
-/// Sends signed requests for one bucket, again where that helps. Knows nothing of files and directories.
+/// Sends signed requests for one bucket, again where that helps.
+///
+/// Knows nothing of files and directories.
 ///
 /// Any thread may call it; a call runs and waits on the caller's thread.
 final class S3Client: Sendable {
@@ -50,6 +52,9 @@ final class S3Client: Sendable {
     /// Where requests go at the moment.
     var endpoint: S3Endpoint { state.withLock { $0.endpoint } }
 
+    /// Sets what is added to the system's clock, as an answer does that says it is wrong.
+    func setClockOffset(_ seconds: Int64) { state.withLock { $0.clockOffset = seconds } }
+
     /// Sends one request once.
     /// - Parameters:
     ///   - request: What to ask.
@@ -67,8 +72,11 @@ final class S3Client: Sendable {
         let used = try currentCredentials()
         let (endpoint, offset) = state.withLock { ($0.endpoint, $0.clockOffset) }
         let signing = S3Signing(
-            endpoint: endpoint, credentials: used, now: CivilTime.now() + offset,
-            requesterPays: options.requesterPays)
+            endpoint: endpoint,
+            credentials: used,
+            now: CivilTime.now() + offset,
+            requesterPays: options.requesterPays
+        )
         var message = signer.signed(request, signing)
         message.totalTimeout = timeout
         metrics.countRequest(request.operation)
@@ -124,8 +132,11 @@ final class S3Client: Sendable {
             }
             metrics.countError(failure)
             let step = retry.step(
-                after: failure, elapsed: start.duration(to: .now), hasProgressed: progress() > reached,
-                random: Double.random(in: 0..<1))
+                after: failure,
+                elapsed: start.duration(to: .now),
+                hasProgressed: progress() > reached,
+                random: Double.random(in: 0..<1)
+            )
             reached = progress()
             try follow(step, failure, object)
             metrics.countRetry(operation)
@@ -135,21 +146,25 @@ final class S3Client: Sendable {
     private func follow(_ step: S3Retry.Step, _ failure: S3Failure, _ object: String) throws(GivenUp) {
         switch step {
         case .again(let delay):
-            logger.debug("request to S3 failed, trying again", metadata: ["object": "\(object)", "why": "\(failure)"])
+            logger.debug(
+                "request to S3 failed, trying again",
+                metadata: ["object": "\(object)", "why": "\(failure)"]
+            )
             Self.sleep(delay)
         case .relocate(let answer):
             let known = endpoint
             guard let moved = known.relocated(by: answer) else {
                 throw GivenUp(
                     error: .unavailable("\(object): redirected by \(known.authority): \(answer.summary)"),
-                    failure: failure)
+                    failure: failure
+                )
             }
             logger.notice("bucket is in another region", metadata: ["region": "\(moved.region)"])
             state.withLock { $0.endpoint = moved }
         case .correctClock(let serverTime):
             let offset = serverTime - CivilTime.now()
             logger.warning("clock differs from the store's", metadata: ["seconds": "\(offset)"])
-            state.withLock { $0.clockOffset = offset }
+            setClockOffset(offset)
         case .refreshCredentials:
             do throws(CredentialsError) {
                 if let used = try credentials.credentials() { credentials.invalidate(used) }
@@ -163,7 +178,9 @@ final class S3Client: Sendable {
 
     private func currentCredentials() throws(S3Failure) -> Credentials? {
         guard !options.anonymous else { return nil }
-        do throws(CredentialsError) { return try credentials.credentials() } catch { throw .credentials(error) }
+        do throws(CredentialsError) { return try credentials.credentials() } catch {
+            throw .credentials(error)
+        }
     }
 
     private static func sleep(_ delay: Duration) {

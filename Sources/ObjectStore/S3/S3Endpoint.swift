@@ -58,7 +58,8 @@ struct S3Endpoint: Hashable, Sendable {
 
     private static func parts(of url: String) throws(S3OptionsError) -> Parts {
         let refusal = S3OptionsError(
-            description: "the endpoint \(url) is no URL of the form http://host[:port] or https://host[:port]")
+            description: "the endpoint \(url) is no URL of the form http://host[:port] or https://host[:port]"
+        )
         var rest = url[...]
         var scheme = "https"
         if let mark = rest.firstRange(of: "://") {
@@ -74,21 +75,24 @@ struct S3Endpoint: Hashable, Sendable {
         var port: Int?
         // The colon of a port comes after the bracket of an IPv6 address.
         if let colon = authority.lastIndex(of: ":"), !authority[colon...].contains("]") {
-            guard let number = Int(authority[authority.index(after: colon)...]), (1...65535).contains(number) else {
+            guard let number = Int(authority[authority.index(after: colon)...]), (1...65535).contains(number)
+            else {
                 throw refusal
             }
             host = String(authority[..<colon])
             port = number == (scheme == "https" ? 443 : 80) ? nil : number
         }
-        guard !host.isEmpty, (host + path).utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7F && !"?#@%\"\\".utf8.contains($0) })
+        guard !host.isEmpty,
+            (host + path).utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7F && !"?#@%\"\\".utf8.contains($0) })
         else { throw refusal }
         return Parts(scheme: scheme, host: host, port: port, path: path)
     }
 
     /// Where to go after a redirect.
     ///
-    /// Of the endpoint that an answer names only the region is used, since the endpoint's host for a region is known;
-    /// with an endpoint of the user's the host stays, because credentials go nowhere else than where the user said.
+    /// Of the endpoint that an answer names only the region is used, since the endpoint's host for a region
+    /// is known; with an endpoint of the user's the host stays, because credentials go nowhere else than
+    /// where the user said.
     /// - Parameter answer: What the server said.
     /// - Returns: The new endpoint, or nil if the answer names none or the one in use.
     func relocated(by answer: S3Answer) -> S3Endpoint? {
@@ -98,13 +102,16 @@ struct S3Endpoint: Hashable, Sendable {
         do { return try S3Endpoint(options, region: named, service: service) } catch { return nil }
     }
 
-    /// The region in one of Amazon's host names: `s3.eu-west-1.amazonaws.com`, `b.s3-us-west-2.amazonaws.com`.
+    /// The region in one of Amazon's host names: `s3.eu-west-1.amazonaws.com`, `b.s3-us-
+    /// west-2.amazonaws.com`.
     static func region(inHost text: String) -> String? {
         guard let end = text.firstRange(of: ".amazonaws.com") else { return nil }
         let labels = text[..<end.lowerBound].split(whereSeparator: { $0 == "." || $0 == "/" })
         guard let last = labels.last else { return nil }
         if last.hasPrefix("s3-") { return String(last.dropFirst(3)) }
-        guard labels.count >= 2, ["s3", "dualstack", "s3-fips"].contains(labels[labels.count - 2]) else { return nil }
+        guard labels.count >= 2, ["s3", "dualstack", "s3-fips"].contains(labels[labels.count - 2]) else {
+            return nil
+        }
         return last.hasPrefix("s3") ? nil : String(last)
     }
 }

@@ -93,7 +93,8 @@ enum S3Failure: Error, Hashable, Sendable {
         case .transport(.untrusted): "untrusted"
         case .transport(.timedOut): "timeout"
         case .transport: "transport"
-        case .refused(let answer): S3Metrics.knownCodes.contains(answer.code) ? answer.code : "\(answer.status)"
+        case .refused(let answer):
+            S3Metrics.knownCodes.contains(answer.code) ? answer.code : "\(answer.status)"
         case .malformed: "malformed"
         case .credentials: "credentials"
         case .final: "final"

@@ -26,7 +26,9 @@ public struct S3ListResult: Sendable {
     public internal(set) var isURLEncoded = false
 }
 
-/// Reads ListObjectsV2 answers. Takes any bytes and always ends.
+/// Reads ListObjectsV2 answers.
+///
+/// Takes any bytes and always ends.
 public enum S3ListParser {
     /// The most objects and prefixes that one page may have.
     public static let entriesMaximum = 100_000
@@ -62,10 +64,14 @@ public enum S3ListParser {
             case .open(let name):
                 switch place {
                 case .outside:
-                    guard scanner.matches(name, "ListBucketResult") else { throw .malformed(at: name.lowerBound) }
+                    guard scanner.matches(name, "ListBucketResult") else {
+                        throw .malformed(at: name.lowerBound)
+                    }
                     place = .result
                 case .result:
-                    guard result.objects.count + result.prefixes.count < entriesMaximum else { throw .tooDeep }
+                    guard result.objects.count + result.prefixes.count < entriesMaximum else {
+                        throw .tooDeep
+                    }
                     object = S3ListResult.Object()
                     place = try topLevel(name, &scanner, &result)
                 case .object:
@@ -122,7 +128,9 @@ public enum S3ListParser {
         let depth = scanner.depth
         let start = result.texts.count
         while scanner.depth >= depth {
-            guard case .text(let range, let hasEntities) = try scanner.next(), scanner.depth == depth else { continue }
+            guard case .text(let range, let hasEntities) = try scanner.next(), scanner.depth == depth else {
+                continue
+            }
             try scanner.append(text: range, hasEntities: hasEntities, to: &result.texts)
         }
         return start..<result.texts.count

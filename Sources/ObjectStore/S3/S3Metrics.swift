@@ -44,7 +44,9 @@ struct S3Metrics: Sendable {
 
     func countRequest(_ operation: S3Operation) { requests[operation.index].increment() }
 
-    func countBytes(_ operation: S3Operation, _ count: Int) { receivedBytes[operation.index].increment(by: count) }
+    func countBytes(_ operation: S3Operation, _ count: Int) {
+        receivedBytes[operation.index].increment(by: count)
+    }
 
     func countRetry(_ operation: S3Operation) { retries[operation.index].increment() }
 

@@ -16,8 +16,8 @@ public struct S3Options: Sendable {
     public var endpoint: String?
     /// The region to sign for; nil to begin with `us-east-1` and learn from the answer.
     public var region: String?
-    /// Whether the bucket goes into the path (`true`) or the host name (`false`); nil: into the path if there is
-    /// an ``endpoint`` or the bucket's name has a dot, since no certificate covers that.
+    /// Whether the bucket goes into the path (`true`) or the host name (`false`); nil: into the path if there
+    /// is an ``endpoint`` or the bucket's name has a dot, since no certificate covers that.
     public var usesPathStyle: Bool?
     /// Whether this side pays for requests and data of a requester-pays bucket.
     public var requesterPays = false
@@ -49,7 +49,8 @@ public struct S3Options: Sendable {
     /// - Parameter uri: `s3://bucket[/prefix]` or `s3a://…`; not percent-encoded.
     /// - Throws: ``S3OptionsError`` if it is something else.
     public init(uri: String) throws(S3OptionsError) {
-        guard let mark = uri.firstRange(of: "://"), ["s3", "s3a"].contains(uri[..<mark.lowerBound].lowercased())
+        guard let mark = uri.firstRange(of: "://"),
+            ["s3", "s3a"].contains(uri[..<mark.lowerBound].lowercased())
         else {
             throw S3OptionsError(description: "\(uri) is no S3 address: write s3://bucket/prefix")
         }
@@ -58,7 +59,8 @@ public struct S3Options: Sendable {
         let bucket = String(rest[..<slash])
         guard !bucket.isEmpty, bucket.utf8.allSatisfy(Self.isBucketByte) else {
             throw S3OptionsError(
-                description: "\(uri) has no usable bucket name: letters, digits, '-', '.' and '_' are allowed")
+                description: "\(uri) has no usable bucket name: letters, digits, '-', '.' and '_' are allowed"
+            )
         }
         self.init(bucket: bucket, prefix: Array(rest[slash...].utf8))
         scheme = uri[..<mark.lowerBound].lowercased()

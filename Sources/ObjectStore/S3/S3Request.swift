@@ -80,8 +80,11 @@ extension SigV4Signer {
             url.append(contentsOf: request.query)
         }
         return HTTPRequest(
-            method: request.operation.method, url: String(decoding: url, as: UTF8.self),
-            headers: headers(request, path, signing), body: request.body)
+            method: request.operation.method,
+            url: String(decoding: url, as: UTF8.self),
+            headers: headers(request, path, signing),
+            body: request.body
+        )
     }
 
     private func headers(
@@ -102,10 +105,18 @@ extension SigV4Signer {
             if signing.requesterPays { headers.append(("x-amz-request-payer", "requester")) }
             if let token = credentials.sessionToken { headers.append(("x-amz-security-token", token)) }
             let canonical = SigV4Request(
-                method: request.operation.method, path: path, query: request.query,
-                headers: [("host", signing.endpoint.authority)] + headers, payloadHash: payloadHash)
+                method: request.operation.method,
+                path: path,
+                query: request.query,
+                headers: [("host", signing.endpoint.authority)] + headers,
+                payloadHash: payloadHash
+            )
             let value = authorization(
-                for: canonical, credentials: credentials, region: signing.endpoint.region, date: date)
+                for: canonical,
+                credentials: credentials,
+                region: signing.endpoint.region,
+                date: date
+            )
             headers.append(("authorization", value))
         } else if signing.requesterPays {
             headers.append(("x-amz-request-payer", "requester"))

@@ -24,7 +24,9 @@ public struct S3RetryLimits: Hashable, Sendable {
     }
 }
 
-/// Decides what follows a failed attempt. Pure: no clock, no I/O, no randomness of its own.
+/// Decides what follows a failed attempt.
+///
+/// Pure: no clock, no I/O, no randomness of its own.
 struct S3Retry {
     /// What to do next.
     enum Step: Hashable {
@@ -62,6 +64,7 @@ struct S3Retry {
     ///   - elapsed: Since the call began.
     ///   - hasProgressed: Whether the attempt brought bytes that earlier ones had not.
     ///   - random: From 0 up to 1; spreads the waits of many callers.
+    /// - Returns: What to do next.
     mutating func step(
         after failure: S3Failure,
         elapsed: Duration,
@@ -73,7 +76,8 @@ struct S3Retry {
         case .final(let error): return .giveUp(error)
         case .malformed(let text): return .giveUp(.corrupt("\(object): \(text)"))
         case .credentials(.notFound(let text)): return .giveUp(.denied("\(object): no credentials: \(text)"))
-        case .credentials(.failed(let text)): return wait(elapsed, random, "\(object): no credentials: \(text)")
+        case .credentials(.failed(let text)):
+            return wait(elapsed, random, "\(object): no credentials: \(text)")
         case .transport(let error): return step(after: error, elapsed, random)
         case .refused(let answer): return step(after: answer, elapsed, random)
         }
@@ -100,7 +104,9 @@ struct S3Retry {
             hasCorrectedClock = true
             return .correctClock(serverTime: date)
         }
-        if ["ExpiredToken", "InvalidToken", "TokenRefreshRequired", "InvalidAccessKeyId"].contains(answer.code) {
+        if ["ExpiredToken", "InvalidToken", "TokenRefreshRequired", "InvalidAccessKeyId"].contains(
+            answer.code
+        ) {
             guard !hasRefreshed else { return .giveUp(.denied("\(object): \(answer.summary)")) }
             hasRefreshed = true
             return .refreshCredentials
@@ -119,7 +125,9 @@ struct S3Retry {
 
     private func isPassing(_ answer: S3Answer) -> Bool {
         if [408, 429, 500, 502, 503, 504].contains(answer.status) { return true }
-        return ["SlowDown", "RequestTimeout", "InternalError", "Throttling", "OperationAborted"].contains(answer.code)
+        return ["SlowDown", "RequestTimeout", "InternalError", "Throttling", "OperationAborted"].contains(
+            answer.code
+        )
     }
 
     private func verdict(_ answer: S3Answer) -> StoreError {

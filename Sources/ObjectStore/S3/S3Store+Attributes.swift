@@ -10,8 +10,8 @@ extension S3Store {
     /// - Parameters:
     ///   - path: A path inside the mount; not the root.
     ///   - known: What the name was last known to be.
-    /// - Returns: Its attributes; a name that is both an object and a prefix is a directory, unless it was known to be a
-    ///   file.
+    /// - Returns: Its attributes; a name that is both an object and a prefix is a directory, unless it was
+    ///   known to be a file.
     /// - Throws: ``StoreError/notFound``, or another ``StoreError``.
     public func attributes(of path: RelativePath, known: EntryKind?) throws(StoreError) -> Attributes {
         guard !path.isRoot else { return Attributes(kind: .directory, size: 0, modified: 0, etag: nil) }
@@ -76,8 +76,10 @@ extension S3Store {
         return Attributes(kind: .file, size: length, modified: modified * 1_000_000_000, etag: etag)
     }
 
-    /// The answer to a HEAD has no document, so a refusal by 400 or 403 may mean many things, some of which can be
-    /// cured (skewed clock, expired token). A GET of the first byte tells which.
+    /// The answer to a HEAD has no document, so a refusal by 400 or 403 may mean many things, some of which
+    /// can be cured (skewed clock, expired token).
+    ///
+    /// A GET of the first byte tells which.
     private func reason(
         for failure: S3Failure,
         _ key: [UInt8],

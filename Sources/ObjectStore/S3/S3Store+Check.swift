@@ -60,19 +60,26 @@ extension S3Store {
             return S3CheckError(
                 kind: .untrusted,
                 description: "the certificate of \(endpoint) is not trusted: \(text); "
-                    + "give the PEM file of the authority that signed it")
+                    + "give the PEM file of the authority that signed it"
+            )
         case .transport(.invalid(let text)):
-            return S3CheckError(kind: .refused, description: "the endpoint \(endpoint) cannot be used: \(text)")
+            return S3CheckError(
+                kind: .refused,
+                description: "the endpoint \(endpoint) cannot be used: \(text)"
+            )
         case .transport(let error):
             return S3CheckError(
                 kind: .unreachable,
                 description: "the S3 endpoint \(endpoint) does not answer: \(error.text); "
-                    + "check the endpoint, the network and proxy settings")
+                    + "check the endpoint, the network and proxy settings"
+            )
         case .refused(let answer):
             return checkError(answer, object, endpoint)
         case .malformed(let text):
             return S3CheckError(
-                kind: .refused, description: "\(endpoint) does not answer like an S3 server: \(text)")
+                kind: .refused,
+                description: "\(endpoint) does not answer like an S3 server: \(text)"
+            )
         case .final(let error):
             return S3CheckError(kind: .refused, description: "\(object): \(error)")
         }
@@ -83,9 +90,15 @@ extension S3Store {
         let (kind, text): (S3CheckError.Kind, String) =
             switch (answer.status, answer.code) {
             case (_, "InvalidAccessKeyId"):
-                (.unknownAccessKey, "\(endpoint) does not know the access key; check the access key and the endpoint")
+                (
+                    .unknownAccessKey,
+                    "\(endpoint) does not know the access key; check the access key and the endpoint"
+                )
             case (_, "SignatureDoesNotMatch"):
-                (.wrongSecret, "the secret key does not fit the access key at \(endpoint); check the secret key")
+                (
+                    .wrongSecret,
+                    "the secret key does not fit the access key at \(endpoint); check the secret key"
+                )
             case (404, _):
                 (.missingBucket, "the bucket \(options.bucket) does not exist at \(endpoint); check its name")
             case (_, "RequestTimeTooSkewed"):

@@ -38,9 +38,11 @@ extension S3Store {
     }
 
     /// Asks for a page and reads it.
-    func list(_ request: S3Request, object: String, limits: S3RetryLimits) throws(StoreError) -> S3ListResult {
+    func list(_ request: S3Request, object: String, limits: S3RetryLimits) throws(StoreError) -> S3ListResult
+    {
         do throws(S3Client.GivenUp) {
-            return try client.retrying(.listObjects, object: object, limits: limits) { attempt throws(S3Failure) in
+            return try client.retrying(.listObjects, object: object, limits: limits) {
+                attempt throws(S3Failure) in
                 try page(request, attempt)
             }
         } catch {
@@ -114,7 +116,9 @@ struct S3PageEntries {
         return hidden
     }
 
-    private mutating func emit(_ entry: S3ListResult.Object, _ object: String, _ sink: EntrySink) throws(StoreError) {
+    private mutating func emit(_ entry: S3ListResult.Object, _ object: String, _ sink: EntrySink)
+        throws(StoreError)
+    {
         let name = name(of: entry.key)
         let modified = entry.modified * 1_000_000_000
         // The marker of the directory itself.

@@ -6,8 +6,8 @@ import Synchronization
 
 /// A bucket, or a prefix of one, as a tree of files.
 ///
-/// Keys map to paths as they are; `docs/awkward-keys.md` has those that cannot. It never asks for anything outside of
-/// its prefix. Any thread may call it; calls run and wait on the caller's thread.
+/// Keys map to paths as they are; `docs/awkward-keys.md` has those that cannot. It never asks for anything
+/// outside of its prefix. Any thread may call it; calls run and wait on the caller's thread.
 public final class S3Store: MetadataSource, SpanSource {
     let client: S3Client
     let options: S3Options
@@ -65,7 +65,8 @@ public final class S3Store: MetadataSource, SpanSource {
 
     /// The key of an address, or nil if it lies outside of this store.
     private func key(of uri: UFSURI) -> [UInt8]? {
-        guard uri.bytes.count > root.count + 1, uri.bytes.starts(with: root), uri.bytes[root.count] == 0x2F else {
+        guard uri.bytes.count > root.count + 1, uri.bytes.starts(with: root), uri.bytes[root.count] == 0x2F
+        else {
             return nil
         }
         let bucketEnd = root.count - (options.prefix.isEmpty ? 0 : options.prefix.count + 1)
@@ -77,18 +78,24 @@ public final class S3Store: MetadataSource, SpanSource {
     ///   - span: Not empty, and inside the version's size.
     ///   - version: What to read.
     ///   - sink: Takes the bytes as they arrive, on this thread.
-    /// - Throws: ``StoreError/stale`` if that version is gone, what the sink threw, or another ``StoreError``.
+    /// - Throws: ``StoreError/stale`` if that version is gone, what the sink threw, or another
+    ///   ``StoreError``.
     public func fetch(_ span: Span, of version: FileVersion, into sink: SpanSink) throws(StoreError) {
         guard !span.isEmpty else { return }
         guard let key = key(of: version.uri), span.end <= version.size else {
-            throw .unsupported("\(version.uri): bytes \(span.offset)-\(span.end - 1) are outside of this store")
+            throw .unsupported(
+                "\(version.uri): bytes \(span.offset)-\(span.end - 1) are outside of this store"
+            )
         }
         var request = S3Request(.getObject, key: key)
         request.etag = version.etag
         var delivered = 0
         do throws(S3Client.GivenUp) {
             try client.retrying(
-                .getObject, object: version.uri.description, limits: options.retries, progress: { delivered }
+                .getObject,
+                object: version.uri.description,
+                limits: options.retries,
+                progress: { delivered }
             ) { attempt throws(S3Failure) in
                 let rest = Span(from: span.offset + Int64(delivered), to: span.end)
                 request.range = rest
@@ -147,7 +154,9 @@ enum S3RangeAnswer {
         guard unquoted(etag).elementsEqual(version.etag.text.utf8) else { throw .final(.stale) }
         switch head.status {
         case 206:
-            guard let text = head.bytes(of: "content-range") else { throw .malformed("status 206 without Content-Range") }
+            guard let text = head.bytes(of: "content-range") else {
+                throw .malformed("status 206 without Content-Range")
+            }
             let wanted = "bytes \(span.offset)-\(span.end - 1)/"
             guard text.starts(with: wanted.utf8) else {
                 throw .malformed("asked for \(wanted), got \(String(decoding: text, as: UTF8.self))")

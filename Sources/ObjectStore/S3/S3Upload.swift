@@ -20,7 +20,11 @@ public struct S3Upload: Sendable {
         credentials: any CredentialsSource
     ) throws(S3OptionsError) {
         client = try S3Client(
-            options, transport: transport, credentials: credentials, logger: Logger(label: "alluxio-fuse.s3"))
+            options,
+            transport: transport,
+            credentials: credentials,
+            logger: Logger(label: "alluxio-fuse.s3")
+        )
     }
 
     /// Makes the bucket.

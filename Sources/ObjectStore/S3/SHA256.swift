@@ -1,6 +1,8 @@
 import CCrypto
 
-/// A SHA-256 hash under way. Copyable, so that a common beginning is hashed once.
+/// A SHA-256 hash under way.
+///
+/// Copyable, so that a common beginning is hashed once.
 struct SHA256: Sendable {
     private var context = SHA256_CTX()
 

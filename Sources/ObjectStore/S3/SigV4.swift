@@ -52,7 +52,9 @@ struct SigV4Request {
     }
 }
 
-/// Signs requests with AWS Signature Version 4. The key of a day is computed once for each credentials and region.
+/// Signs requests with AWS Signature Version 4.
+///
+/// The key of a day is computed once for each credentials and region.
 ///
 /// Any thread may call it.
 final class SigV4Signer: Sendable {
@@ -78,6 +80,7 @@ final class SigV4Signer: Sendable {
     ///   - credentials: Whose signature.
     ///   - region: For which region.
     ///   - date: `20130524T000000Z`, as in `x-amz-date`.
+    /// - Returns: The whole value, `AWS4-HMAC-SHA256 Credential=…`.
     func authorization(
         for request: SigV4Request,
         credentials: Credentials,
@@ -110,7 +113,9 @@ final class SigV4Signer: Sendable {
 
     private func key(for credentials: Credentials, region: String, day: ArraySlice<UInt8>) -> DayKey {
         let known = latest.withLock { $0 }
-        if let known, known.day == day, known.region == region, known.credentials == credentials { return known }
+        if let known, known.day == day, known.region == region, known.credentials == credentials {
+            return known
+        }
         var scope = Array(day)
         scope.append(contentsOf: "/\(region)/\(service)/aws4_request".utf8)
         var key = HMACKey(Array("AWS4\(credentials.secretAccessKey)".utf8)).code(of: Array(day))
@@ -118,7 +123,12 @@ final class SigV4Signer: Sendable {
             key = HMACKey(key).code(of: Array(part.utf8))
         }
         let made = DayKey(
-            credentials: credentials, region: region, day: day, scope: scope, key: HMACKey(key))
+            credentials: credentials,
+            region: region,
+            day: day,
+            scope: scope,
+            key: HMACKey(key)
+        )
         latest.withLock { $0 = made }
         return made
     }

@@ -33,7 +33,8 @@ extension XMLScanner {
         let marker = bytes[name.lowerBound + 1] | 0x20
         let isHexadecimal = marker == UInt8(ascii: "x")
         let digits = bytes[(name.lowerBound + (isHexadecimal ? 2 : 1))..<name.upperBound]
-        guard !digits.isEmpty, digits.allSatisfy({ $0 != UInt8(ascii: "+") && $0 != UInt8(ascii: "-") }) else {
+        guard !digits.isEmpty, digits.allSatisfy({ $0 != UInt8(ascii: "+") && $0 != UInt8(ascii: "-") })
+        else {
             return nil
         }
         return UInt32(String(decoding: digits, as: UTF8.self), radix: isHexadecimal ? 16 : 10)

@@ -10,7 +10,9 @@ public enum XMLError: Error, Hashable, Sendable {
     case documentType
 }
 
-/// Splits an XML document into tags and texts. Works on any bytes: it always ends, with an error or ``Token/end``.
+/// Splits an XML document into tags and texts.
+///
+/// Works on any bytes: it always ends, with an error or ``Token/end``.
 ///
 /// Reads what S3 servers send: elements, text, the five named entities and numeric ones, CDATA, comments and
 /// processing instructions. Attributes are skipped, name spaces ignored.
@@ -24,7 +26,8 @@ public struct XMLScanner {
         case open(Range<Int>)
         /// An end tag, or the end of an empty element.
         case close
-        /// Text between tags; if `hasEntities`, ``XMLScanner/append(text:hasEntities:to:)`` has to resolve some.
+        /// Text between tags; if `hasEntities`, ``XMLScanner/append(text:hasEntities:to:)`` has to resolve
+        /// some.
         case text(Range<Int>, hasEntities: Bool)
         /// The document is over.
         case end
@@ -171,7 +174,8 @@ public struct XMLScanner {
         let name = try scanName(from: position + 2)
         while position < bytes.count, isBlank(bytes[position]) { position += 1 }
         guard position < bytes.count else { throw .truncated }
-        guard bytes[position] == UInt8(ascii: ">"), let open = names.popLast(), bytes[open] == bytes[name] else {
+        guard bytes[position] == UInt8(ascii: ">"), let open = names.popLast(), bytes[open] == bytes[name]
+        else {
             throw .malformed(at: start)
         }
         position += 1

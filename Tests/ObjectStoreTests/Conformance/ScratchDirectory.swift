@@ -10,7 +10,12 @@ final class ScratchDirectory: Sendable {
     }
 
     deinit {
-        try? FileManager.default.removeItem(atPath: path)
+        // Unlike FileManager, rm also removes what lies deeper than one path can say.
+        let remover = Process()
+        remover.executableURL = URL(fileURLWithPath: "/bin/rm")
+        remover.arguments = ["-rf", path]
+        try? remover.run()
+        remover.waitUntilExit()
     }
 
     /// Writes a file and gives its path.

@@ -7,6 +7,8 @@ protocol StoreFixture: Sendable {
     var store: any MetadataSource & SpanSource { get }
     /// Names that this store must carry beyond those that all must.
     var furtherNames: [[UInt8]] { get }
+    /// Whether the server behind the store keeps a name as it is.
+    func keeps(_ name: String) -> Bool
     /// How many files are enough for a listing of more than one page, where the store has pages.
     var filesOfSeveralPages: Int { get }
 
@@ -18,6 +20,8 @@ protocol StoreFixture: Sendable {
 
 extension StoreFixture {
     var furtherNames: [[UInt8]] { [] }
+
+    func keeps(_ name: String) -> Bool { true }
 
     /// Makes a file and says what the store calls it.
     func version(_ path: RelativePath, _ bytes: [UInt8]) throws -> FileVersion {

@@ -86,4 +86,27 @@ import Testing
         }
         #expect(error.contains(part) && error.contains("the process") && !error.contains("sss"), "\(error)")
     }
+
+    @Test func anyBytesGiveAnAnswerOrAnError() {
+        let seed = UInt64.random(in: 0...UInt64.max)
+        print("credential documents: seed \(seed)")
+        var random = SeededGenerator(seed: seed)
+        let json = #"{"Version":1,"Code":"Success","AccessKeyId":"a","SecretAccessKey":"s","Token":"t","#
+        let documents = [
+            json + #""Expiration":"2030-01-01T00:00:00Z"}"#,
+            "<R><Credentials><AccessKeyId>a</AccessKeyId><Expiration>2030-01-01T00:00:00Z</Expiration></R>",
+        ].map { Array($0.utf8) }
+        for _ in 0..<3000 {
+            var bytes = documents.randomElement(using: &random) ?? []
+            for _ in 0..<Int.random(in: 0...4, using: &random) {
+                let index = Int.random(in: 0..<bytes.count, using: &random)
+                bytes[index] = UInt8.random(in: 0...255, using: &random)
+            }
+            _ = try? CredentialsJSON.service(bytes, from: "test")
+            _ = try? CredentialsJSON.process(bytes, from: "test")
+            _ = CredentialsJSON.errorText(bytes)
+            _ = STSAnswer(bytes)["AccessKeyId"]
+            _ = Timestamp.seconds(String(decoding: bytes.suffix(25), as: UTF8.self))
+        }
+    }
 }
