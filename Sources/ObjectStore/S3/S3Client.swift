@@ -99,7 +99,11 @@ final class S3Client: Sendable {
             throw failure ?? .transport(error)
         }
         if let failure { throw failure }
-        guard (200..<300).contains(response.head.status) else { throw .refused(S3Answer(response)) }
+        guard (200..<300).contains(response.head.status) else {
+            var answer = S3Answer(response)
+            answer.accessKeyID = used?.accessKeyID
+            throw .refused(answer)
+        }
         return response.head
     }
 
@@ -166,13 +170,21 @@ final class S3Client: Sendable {
             logger.warning("clock differs from the store's", metadata: ["seconds": "\(offset)"])
             setClockOffset(offset)
         case .refreshCredentials:
-            do throws(CredentialsError) {
-                if let used = try credentials.credentials() { credentials.invalidate(used) }
-            } catch {
-                return  // The next attempt asks again and tells.
-            }
+            renewCredentials(after: failure)
         case .giveUp(let error):
             throw GivenUp(error: error, failure: failure)
+        }
+    }
+
+    /// Gives refused credentials back, unless another thread did so already and there are new ones.
+    private func renewCredentials(after failure: S3Failure) {
+        guard case .refused(let answer) = failure else { return }
+        do throws(CredentialsError) {
+            guard let current = try credentials.credentials(), current.accessKeyID == answer.accessKeyID
+            else { return }
+            credentials.invalidate(current)
+        } catch {
+            logger.debug("no credentials to give back", metadata: ["why": "\(error)"])
         }
     }
 

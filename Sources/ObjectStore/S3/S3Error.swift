@@ -15,6 +15,8 @@ struct S3Answer: Hashable, Sendable {
     var endpoint: String?
     /// The server's clock, in seconds since 1970.
     var date: Int64?
+    /// The name of the key that the refused request was signed with; nil if it was unsigned.
+    var accessKeyID: String?
 
     /// The longest text that is taken over from a document, in bytes.
     private static let textMaximumBytes = 512
