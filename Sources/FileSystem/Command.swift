@@ -9,11 +9,10 @@ enum Command: Equatable {
     /// Show how many names are known, as the file's size.
     case size
 
-    /// Understands a name.
+    /// Understands a name; nil if it is no command there.
     /// - Parameters:
     ///   - name: One component.
     ///   - inRoot: Whether it was asked for in the root, where all commands are possible.
-    /// - Returns: nil if the name is no command there.
     init?(name: UnsafeRawBufferPointer, inRoot: Bool) {
         let prefix: StaticString = ".alluxiocli."
         guard

@@ -23,7 +23,8 @@ extension FileSystem {
         namespace.invalidate(path)
         guard let drop = options.dropKernelEntry else { return }
         let inodes = inodes
-        // Not on this thread: the kernel holds the directory while it waits for the answer to this very request.
+        // Not on this thread: the kernel holds the directory while it waits for the answer to this very
+        // request.
         _ = pool.submit(.demand) {
             for (parent, name) in inodes.entries(atOrBelow: path) { drop(parent, name) }
         }

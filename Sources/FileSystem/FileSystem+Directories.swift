@@ -25,18 +25,21 @@ extension FileSystem {
         }
     }
 
-    /// Gives the entries from a cookie on, `.` and `..` first, until `body` returns `false` or no more are at hand.
+    /// Gives the entries from a cookie on, `.` and `..` first, until `body` returns `false` or no more are at
+    /// hand.
     ///
-    /// Cookie 0, once entries were given out, is rewinddir(3): a snapshot that is no longer trusted is replaced.
+    /// Cookie 0, once entries were given out, is rewinddir(3): a snapshot that is no longer trusted is
+    /// replaced.
     /// - Parameters:
     ///   - handle: The open directory.
     ///   - cookie: 0, or the `nextCookie` of an entry.
     ///   - patience: Whether to wait for more of the listing when nothing is at hand.
-    ///   - withAttributes: Whether a node and its attributes are wanted for each entry (READDIRPLUS); then one
-    ///     kernel reference is counted for each entry that `body` took with attributes (never for `.` and `..`).
-    ///     Where lookup and snapshot disagree an entry has none, and the kernel looks it up.
+    ///   - withAttributes: Whether a node and its attributes are wanted for each entry (READDIRPLUS); then
+    ///     one kernel reference is counted for each entry that `body` took with attributes (never for `.` and
+    ///     `..`). Where lookup and snapshot disagree an entry has none, and the kernel looks it up.
     ///   - body: Takes an entry; returns `false` if it did not fit, which ends the call.
-    /// - Throws: ``FileSystemError/wouldWait`` if nothing is at hand; another ``FileSystemError`` if the store failed.
+    /// - Throws: ``FileSystemError/wouldWait`` if nothing is at hand; another ``FileSystemError`` if the
+    ///   store failed.
     public func readDirectory(
         _ handle: HandleID,
         from cookie: UInt64,
@@ -51,9 +54,9 @@ extension FileSystem {
         }
         let listing = directory.listing
         listing.touch()
-        guard cookie >= firstEntryCookie || emitDots(directory, from: cookie, body) else { return }
-        var next = Int(max(cookie, firstEntryCookie) - firstEntryCookie)
         let emittedDots = cookie < firstEntryCookie
+        guard !emittedDots || emitDots(directory, from: cookie, body) else { return }
+        var next = Int(max(cookie, firstEntryCookie) - firstEntryCookie)
         while true {
             var batch = EntryBatch(fileSystem: self, directory: directory.node, next: next)
             listing.forEach(from: next) { index, name, attributes in
@@ -112,6 +115,7 @@ extension FileSystem {
                 nextCookie: UInt64(position) + 1
             )
             guard body(entry, nil) else { return false }
+            directory.noteStart()
         }
         return true
     }

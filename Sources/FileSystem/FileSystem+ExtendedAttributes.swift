@@ -45,8 +45,10 @@ extension FileSystem {
         attributeNames(of: try inodes.find(node).snapshot.node)
     }
 
-    /// Sets an extended attribute. Only `user.alluxio.invalidate` can be set: it forgets what is known of the path
-    /// and of everything below it, whatever the value.
+    /// Sets an extended attribute.
+    ///
+    /// Only `user.alluxio.invalidate` can be set: it forgets what is known of the path and of everything
+    /// below it, whatever the value.
     /// - Parameters:
     ///   - name: The attribute's full name.
     ///   - value: Not looked at.

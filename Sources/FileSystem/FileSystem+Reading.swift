@@ -8,21 +8,23 @@ private let seekData: Int32 = 3
 private let seekHole: Int32 = 4
 
 extension FileSystem {
-    /// An open believes an answer that the store gave for this very name so recently: the LOOKUP of the same open(2).
+    /// An open believes an answer that the store gave for this very name so recently: the LOOKUP of the same
+    /// open(2).
     static let justValidatedNanoseconds: Int64 = 50_000_000
 
     /// Opens a file for reading.
     ///
-    /// Asks the store according to the mode of consistency. In mode 0 always, except just after the lookup of the
-    /// same name did; in mode t only if what is known is older than t and an answer could come from the cache:
-    /// otherwise the first GET, which names the version, finds out, and the read fails as stale. In mode -1 never.
+    /// Asks the store according to the mode of consistency. In mode 0 always, except just after the lookup of
+    /// the same name did; in mode t only if what is known is older than t and an answer could come from the
+    /// cache: otherwise the first GET, which names the version, finds out, and the read fails as stale. In
+    /// mode -1 never.
     /// - Parameters:
     ///   - node: The file's node.
     ///   - flags: Those of open(2).
     ///   - patience: Whether to wait.
     /// - Returns: A handle on the node's version.
-    /// - Throws: ``FileSystemError/stale`` if the path is known to lead to another version by now; the kernel then
-    ///   walks it again. ``FileSystemError/readOnly`` if the flags ask for more than reading.
+    /// - Throws: ``FileSystemError/stale`` if the path is known to lead to another version by now; the kernel
+    ///   then walks it again. ``FileSystemError/readOnly`` if the flags ask for more than reading.
     public func open(_ node: NodeID, flags: Int32, _ patience: Patience) throws(FileSystemError) -> OpenedFile
     {
         let (snapshot, path) = try inodes.find(node)
@@ -61,7 +63,8 @@ extension FileSystem {
     ///   - count: The most bytes; not negative.
     ///   - patience: Whether to wait.
     /// - Returns: The bytes, fewer at the end of the file, none past it.
-    /// - Throws: ``FileSystemError/stale`` if the store no longer has the version, or another ``FileSystemError``.
+    /// - Throws: ``FileSystemError/stale`` if the store no longer has the version, or another
+    ///   ``FileSystemError``.
     public func read(
         _ handle: HandleID,
         at offset: Int64,
@@ -87,7 +90,9 @@ extension FileSystem {
         }
     }
 
-    /// Closes an open file. The handle is not used again.
+    /// Closes an open file.
+    ///
+    /// The handle is not used again.
     /// - Parameter handle: An open file; others are ignored.
     public func release(_ handle: HandleID) {
         guard let (version, wasLast) = handles.closeFile(handle) else { return }
@@ -101,7 +106,8 @@ extension FileSystem {
     ///   - offset: Where to start, in bytes.
     ///   - whence: SEEK_DATA (3) or SEEK_HOLE (4).
     /// - Returns: `offset` for data, the file's size for a hole.
-    /// - Throws: ``FileSystemError/noSuchOffset`` at or past the end, ``FileSystemError/invalid`` for another `whence`.
+    /// - Throws: ``FileSystemError/noSuchOffset`` at or past the end, ``FileSystemError/invalid`` for another
+    ///   `whence`.
     public func seek(_ handle: HandleID, from offset: Int64, whence: Int32) throws(FileSystemError) -> Int64 {
         guard let version = handles.file(handle) else { throw .invalid }
         guard whence == seekData || whence == seekHole else { throw .invalid }

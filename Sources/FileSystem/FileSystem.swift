@@ -2,7 +2,9 @@ import CoreMetrics
 public import Metadata
 public import Pages
 
-/// POSIX behaviour over a namespace and a page source. Knows no kernel, no network, no S3.
+/// POSIX behaviour over a namespace and a page source.
+///
+/// Knows no kernel, no network, no S3.
 ///
 /// Every operation is a plain function: it returns or throws, on the caller's thread. With
 /// ``Patience/immediate`` it never waits. Any thread may call any operation.
@@ -105,8 +107,9 @@ public final class FileSystem: Sendable {
 
     /// The attributes of a node.
     ///
-    /// A file's node is one version, so its attributes are known and the store is not asked: the name is what may lead
-    /// elsewhere, and that is found out by the next lookup. Directories show what the namespace says now.
+    /// A file's node is one version, so its attributes are known and the store is not asked: the name is what
+    /// may lead elsewhere, and that is found out by the next lookup. Directories show what the namespace says
+    /// now.
     /// - Parameters:
     ///   - node: The node.
     ///   - patience: Whether to wait.

@@ -16,7 +16,7 @@ struct FileSystemMetrics: Sendable {
         label: "alluxio_fuse_read_ahead_bytes",
         dimensions: [("outcome", "unused")]
     )
-    /// Nodes that are the second or later version found under a path.
+    /// Opens refused because the path leads to another version by now.
     let staleOpens = Counter(label: "alluxio_fuse_stale_opens")
 
     let openFiles = Gauge(label: "alluxio_fuse_open_handles", dimensions: [("kind", "file")])

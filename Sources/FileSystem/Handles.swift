@@ -1,7 +1,9 @@
 import Pages
 import Synchronization
 
-/// Every open file and directory. With ``InodeTable``, the only home of such state.
+/// Every open file and directory.
+///
+/// With ``InodeTable``, the only home of such state.
 ///
 /// A handle's number is its slot and the slot's generation, so a number of the past is never taken for a new
 /// one. Handles of one node share one ``OpenVersion``. Any thread may call it; nothing waits under its lock.
@@ -44,6 +46,8 @@ final class Handles: Sendable {
     /// - Parameters:
     ///   - node: The node's number.
     ///   - make: Makes the shared part if this is the first handle; quick, never waits.
+    /// - Returns: The new handle.
+    /// - Throws: ``FileSystemError/tooMany(_:)``.
     func openFile(_ node: NodeID, _ make: () -> OpenVersion) throws(FileSystemError) -> HandleID {
         // Made outside the lock; dropped if somebody else was first.
         let made: OpenVersion? = state.withLock { $0.versions[node] } == nil ? make() : nil

@@ -2,11 +2,13 @@ import Metadata
 import Pages
 import Synchronization
 
-/// Every node that the kernel holds a reference to or that is open. With ``Handles``, the only home of such state.
+/// Every node that the kernel holds a reference to or that is open.
 ///
-/// A node is one version: a lookup that finds another version under a path makes a new node with a new number, and
-/// the old one stays for those who have it open. Numbers are never used again. One lock, held for some 100 ns: no
-/// call waits, asks the namespace or runs a caller's code under it. Any thread may call.
+/// With ``Handles``, the only home of such state.
+///
+/// A node is one version: a lookup that finds another version under a path makes a new node with a new
+/// number, and the old one stays for those who have it open. Numbers are never used again. One lock, held for
+/// some 100 ns: no call waits, asks the namespace or runs a caller's code under it. Any thread may call.
 final class InodeTable: Sendable {
     /// The number of the root.
     static let rootID: NodeID = 1
@@ -83,6 +85,7 @@ final class InodeTable: Sendable {
     ///   - attributes: What the namespace says.
     ///   - validated: When the store was asked for this very name; nil: it was not.
     /// - Returns: The node of the same version if there is one, else a new node, which replaces the other.
+    /// - Throws: ``FileSystemError/tooMany(_:)``.
     func resolve(
         _ name: UnsafeRawBufferPointer,
         in directory: Node,
@@ -100,8 +103,10 @@ final class InodeTable: Sendable {
         }
     }
 
-    /// Like ``resolve(_:in:hash:as:validated:)`` for an entry of a snapshot, which may be older than a lookup.
+    /// Like ``resolve(_:in:hash:as:validated:)`` for an entry of a snapshot, which may be older than a
+    /// lookup.
     /// - Returns: nil if the path's current node is another version: who is right must be asked.
+    /// - Throws: ``FileSystemError/tooMany(_:)``.
     func resolveListed(
         _ name: UnsafeRawBufferPointer,
         in directory: Node,
@@ -191,7 +196,8 @@ final class InodeTable: Sendable {
         state.withLock { _ in _ = node.flags.insert(.wasRead) }
     }
 
-    /// The nodes at or below a path that the kernel may have entries of, with the directory each was found in.
+    /// The nodes at or below a path that the kernel may have entries of, with the directory each was found
+    /// in.
     func entries(atOrBelow path: RelativePath) -> [(parent: NodeID, name: [UInt8])] {
         state.withLock { state in
             var found: [(parent: NodeID, name: [UInt8])] = []

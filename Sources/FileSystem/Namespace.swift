@@ -1,7 +1,9 @@
 import Metadata
 import Pages
 
-/// What the file system needs of the namespace. ``CachedNamespace`` is the real one; tests script their own.
+/// What the file system needs of the namespace.
+///
+/// ``CachedNamespace`` is the real one; tests script their own.
 protocol Namespace: Sendable {
     /// The address of a path in the under file system.
     func uri(of path: RelativePath) -> UFSURI

@@ -5,13 +5,15 @@ import Pages
 /// One version of one file, or one directory, that the kernel knows or that is open.
 ///
 /// Identity, path and version never change. What may change (counts, flags, a directory's times) is touched
-/// only by ``InodeTable`` under its lock. A million of these may live at a time, so name and etag share one block
-/// and what few nodes need is kept apart.
+/// only by ``InodeTable`` under its lock. A million of these may live at a time, so name and etag share one
+/// block and what few nodes need is kept apart.
 // Safety: the `let`s are immutable; every `var` is read and written only while InodeTable's lock is held.
 final class Node: @unchecked Sendable {
     /// What the kernel calls it.
     let id: NodeID
-    /// The directory it was found in; nil for the root. Holding it keeps the path even after the kernel forgot it.
+    /// The directory it was found in; nil for the root.
+    ///
+    /// Holding it keeps the path even after the kernel forgot it.
     let parent: Node?
     /// The hash of the path.
     let pathHash: UInt64
@@ -75,7 +77,9 @@ final class Node: @unchecked Sendable {
     /// What a local store knows natively; under the table's lock.
     var native: POSIXAttributes? { extras?.native }
 
-    /// The path's bytes; kept for directories, whose children need it. Under the table's lock.
+    /// The path's bytes; kept for directories, whose children need it.
+    ///
+    /// Under the table's lock.
     func path() -> [UInt8] {
         if let path = extras?.path { return path }
         guard let parent else { return [] }
@@ -92,8 +96,8 @@ final class Node: @unchecked Sendable {
 
     /// Whether this node is what `attributes` describe: the same kind and, for a file, the same version.
     ///
-    /// Equal etags mean equal bytes, so times are no part of a version: a HEAD tells them in whole seconds where
-    /// a listing has milliseconds.
+    /// Equal etags mean equal bytes, so times are no part of a version: a HEAD tells them in whole seconds
+    /// where a listing has milliseconds.
     func isVersion(of attributes: Attributes) -> Bool {
         guard kind == attributes.kind else { return false }
         guard kind != .directory else { return true }
@@ -121,7 +125,8 @@ final class Node: @unchecked Sendable {
         return parent.samePath(as: directory)
     }
 
-    /// Whether two nodes have one path; they need not be the same node, since the kernel may forget and find again.
+    /// Whether two nodes have one path; they need not be the same node, since the kernel may forget and find
+    /// again.
     func samePath(as other: Node) -> Bool {
         if self === other { return true }
         guard pathHash == other.pathHash, let parent, let otherParent = other.parent else { return false }

@@ -1,4 +1,6 @@
-/// The kernel's name for one version of one file, or for one directory. 1 is the root. Never used again.
+/// The kernel's name for one version of one file, or for one directory.
+///
+/// 1 is the root. Never used again.
 public typealias NodeID = UInt64
 /// The kernel's name for one open file or directory.
 public typealias HandleID = UInt64

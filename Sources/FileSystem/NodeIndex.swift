@@ -19,8 +19,8 @@ enum PathKey: NodeKey {
     static func hash(of node: Node) -> UInt64 { node.pathHash }
 }
 
-/// A hash set of nodes that costs 9 bytes a slot: open addressing, linear probing, a byte of each hash beside the
-/// slots so that a probe touches few nodes.
+/// A hash set of nodes that costs 9 bytes a slot: open addressing, linear probing, a byte of each hash beside
+/// the slots so that a probe touches few nodes.
 struct NodeIndex<Key: NodeKey> {
     private var slots: [Node?]
     private var tags: [UInt8]

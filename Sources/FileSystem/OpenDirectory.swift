@@ -44,6 +44,7 @@ final class OpenDirectory: Sendable {
     /// - Parameters:
     ///   - listing: The snapshot.
     ///   - next: The index at which the reader goes on.
+    ///   - pool: Reads the page.
     func fillAhead(_ listing: any DirectoryListing, next: Int, on pool: WaitingPool) {
         guard !listing.isComplete, listing.count - next < Self.aheadEntries else { return }
         guard !isFilling.exchange(true, ordering: .acquiringAndReleasing) else { return }

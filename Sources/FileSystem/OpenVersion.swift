@@ -61,6 +61,7 @@ final class OpenVersion: Sendable {
 
     /// The bytes of a span if they are at hand; then the planner takes note of the read.
     /// - Parameter span: Not empty, inside the version.
+    /// - Returns: The bytes, or nil.
     func resident(_ span: Span) -> PinnedBytes? {
         guard let bytes = file.resident(span) else { return nil }
         _ = plan(span, isResident: true)
@@ -70,6 +71,8 @@ final class OpenVersion: Sendable {
 
     /// The bytes of a span, fetched on this thread where they are missing.
     /// - Parameter span: Not empty, inside the version.
+    /// - Returns: The bytes.
+    /// - Throws: What the page source threw.
     func fetch(_ span: Span) throws(StoreError) -> PinnedBytes {
         let ask = plan(span, isResident: false)
         let bytes = try file.read(span, asking: ask)

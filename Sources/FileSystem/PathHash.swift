@@ -1,8 +1,8 @@
 /// The 64-bit hash of a path inside the mount: the stable inode number, and the key of the path index.
 ///
 /// Made component by component, so a child's hash costs only its name. The same in every process and on every
-/// machine, since users see it as `st_ino`. Not proof against names chosen to collide: equal hashes are compared
-/// by name, so a collision costs time and a shared `st_ino`, never a wrong file.
+/// machine, since users see it as `st_ino`. Not proof against names chosen to collide: equal hashes are
+/// compared by name, so a collision costs time and a shared `st_ino`, never a wrong file.
 enum PathHash {
     /// The root's hash and inode number.
     static let root: UInt64 = 1

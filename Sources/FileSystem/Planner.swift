@@ -23,7 +23,8 @@ enum PlannerLimits {
     static let piecesPerWindow = 8
     /// A last range shorter than this goes with the one before it.
     static let tinyPiece: Int64 = 256 << 10
-    /// How far behind or beyond its position a sequential stream's read may be: the kernel has several in flight.
+    /// How far behind or beyond its position a sequential stream's read may be: the kernel has several in
+    /// flight.
     static let reorder: Int64 = 1 << 20
     /// How far a reader may jump ahead inside what was asked for already without becoming a new stream.
     static let skip: Int64 = 16 << 20
@@ -35,9 +36,10 @@ enum PlannerLimits {
 
 /// Decides what to fetch for the reads of one file version: a pure state machine, one per inode.
 ///
-/// Follows several interleaved streams, since reads of one inode come from several processes, shared descriptors,
-/// mappings and two kernel threads. A read is random until it continues a stream; a sequential stream has ranges
-/// fetched ahead of it in a window that doubles while reads keep coming. Nothing is asked for ahead twice.
+/// Follows several interleaved streams, since reads of one inode come from several processes, shared
+/// descriptors, mappings and two kernel threads. A read is random until it continues a stream; a sequential
+/// stream has ranges fetched ahead of it in a window that doubles while reads keep coming. Nothing is asked
+/// for ahead twice.
 struct Planner {
     /// What to do after a read.
     struct Plan: Equatable {
@@ -176,7 +178,7 @@ struct Planner {
         if wasIssued, !isResident { streams[index].didWait = true }
         let askedBefore = streams[index].issuedEnd
         streams[index].issuedEnd = max(askedBefore, plan.ask.end)
-        topUp(&streams[index], &plan, share: share, reserve: reserve)
+        topUp(index, &plan, share: share, reserve: reserve)
         if !isResident, !wasIssued, plan.ahead.isEmpty {
             let isEarly = streams[index].window <= PlannerLimits.firstWindow
             let wanted = isEarly ? PlannerLimits.firstWindow : min(PlannerLimits.starvedAsk, max(share, 0))
@@ -188,7 +190,8 @@ struct Planner {
     }
 
     /// Asks for more when half of the window has been read.
-    private func topUp(_ stream: inout Stream, _ plan: inout Plan, share: Int, reserve: (Int) -> Int) {
+    private mutating func topUp(_ index: Int, _ plan: inout Plan, share: Int, reserve: (Int) -> Int) {
+        let stream = streams[index]
         let limit = min(windowMaximum, share)
         guard stream.position - stream.start >= PlannerLimits.aheadAfter, limit > 0 else { return }
         guard stream.issuedEnd < size else { return }
@@ -199,19 +202,19 @@ struct Planner {
             max(wanted / PlannerLimits.piecesPerWindow, PlannerLimits.pieceMinimum),
             PlannerLimits.pieceMaximum
         )
-        while stream.issuedEnd < target {
-            let span = nextPiece(from: stream.issuedEnd, length: Int64(piece))
+        while streams[index].issuedEnd < target {
+            let span = nextPiece(from: streams[index].issuedEnd, length: Int64(piece))
             let granted = reserve(span.count)
             guard granted == span.count else {
                 plan.released += granted
                 return
             }
-            stream.pieces.append(Piece(span: span, isCharged: true))
-            stream.issuedEnd = span.end
+            streams[index].pieces.append(Piece(span: span, isCharged: true))
+            streams[index].issuedEnd = span.end
             plan.ahead.append(span)
         }
-        stream.window = wanted
-        stream.didWait = false
+        streams[index].window = wanted
+        streams[index].didWait = false
     }
 
     private func nextPiece(from start: Int64, length: Int64) -> Span {
@@ -293,7 +296,8 @@ extension Planner {
         return 0
     }
 
-    /// Takes back a range that could not be fetched, and what was asked for after it, so that it is asked for again.
+    /// Takes back a range that could not be fetched, and what was asked for after it, so that it is asked for
+    /// again.
     /// - Returns: How many bytes count no more.
     mutating func retract(_ span: Span) -> Int {
         for index in streams.indices {

@@ -1,10 +1,13 @@
 import Glibc
 
-/// The threads of a ``WaitingPool``. Outlives the pool until its last thread has ended.
+/// The threads of a ``WaitingPool``.
 ///
-/// One lock; each idle thread sleeps on a condition of its own, and the one that went idle last is woken first, since
-/// its stack is still in the processor's cache.
-// Safety: every stored `var` is read and written with `mutex` held; `mutex` and `ended` are made before any thread.
+/// Outlives the pool until its last thread has ended.
+///
+/// One lock; each idle thread sleeps on a condition of its own, and the one that went idle last is woken
+/// first, since its stack is still in the processor's cache.
+// Safety: every stored `var` is read and written with `mutex` held; `mutex` and `ended` are made before any
+// thread.
 final class PoolCore: @unchecked Sendable {
     private let mutex = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
     private let ended = UnsafeMutablePointer<pthread_cond_t>.allocate(capacity: 1)
@@ -217,7 +220,9 @@ final class PoolThread: @unchecked Sendable {
         core.run(self)
     }
 
-    /// Names the calling thread for `top` and debuggers; at most 15 bytes. A name that cannot be set is no loss.
+    /// Names the calling thread for `top` and debuggers; at most 15 bytes.
+    ///
+    /// A name that cannot be set is no loss.
     private static func nameThread(_ name: String) {
         let descriptor = open("/proc/thread-self/comm", O_WRONLY | O_CLOEXEC)
         guard descriptor >= 0 else { return }

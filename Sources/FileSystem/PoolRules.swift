@@ -1,7 +1,7 @@
 /// Which job runs when, in a ``WaitingPool``: counts and queues without threads, clocks or locks.
 ///
-/// FIFO within a priority, `demand` first. An `ahead` job starts only while fewer than `aheadMaximum` run and a
-/// quarter of the threads stays free for `demand`.
+/// FIFO within a priority, `demand` first. An `ahead` job starts only while fewer than `aheadMaximum` run and
+/// a quarter of the threads stays free for `demand`.
 struct PoolRules {
     typealias Job = @Sendable () -> Void
 

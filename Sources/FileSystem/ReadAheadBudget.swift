@@ -2,8 +2,8 @@ import Synchronization
 
 /// How many bytes all streams of all files together may have asked for ahead and not yet read.
 ///
-/// When it runs short, windows shrink: each stream may have an equal share, and gets ranges again when it has read
-/// what it has. Any thread may call it.
+/// When it runs short, windows shrink: each stream may have an equal share, and gets ranges again when it has
+/// read what it has. Any thread may call it.
 final class ReadAheadBudget: Sendable {
     /// The most bytes.
     let total: Int

