@@ -1,5 +1,5 @@
-// The hook between libfuse and /dev/fuse: negotiates what libfuse 3.14 does not know, counts what was spliced, and
-// keeps a reply that came out short from being shown as zeros.
+// The hook between libfuse and /dev/fuse: negotiates what libfuse 3.14 does not know, counts what was
+// spliced, and keeps a reply that came out short from being shown as zeros.
 #define _GNU_SOURCE
 #include "fuse_shim.h"
 
@@ -33,8 +33,8 @@ unsigned afuse_take_outcome(void) {
     return outcome;
 }
 
-// Nobody waits for the reply any more, be it that the request was interrupted (ENOENT) or that the connection is
-// gone; libfuse prints every errno but the first one.
+// Nobody waits for the reply any more, be it that the request was interrupted (ENOENT) or that the connection
+// is gone; libfuse prints every errno but the first one.
 static ssize_t quiet(ssize_t result) {
     if (result < 0 && (errno == ENODEV || errno == ECONNABORTED || errno == EBADF)) errno = ENOENT;
     return result;
@@ -149,7 +149,8 @@ void afuse_channel_free(struct afuse_channel *channel) { free(channel); }
 
 int afuse_channel_attach(struct afuse_channel *channel, struct fuse_session *session) {
     (void)channel;
-    // No splice_receive: requests of a reading mount are small, and libfuse would copy each one out of a pipe.
+    // No splice_receive: requests of a reading mount are small, and libfuse would copy each one out of a
+    // pipe.
     struct fuse_custom_io io = {
         .writev = channel_writev,
         .read = channel_read,

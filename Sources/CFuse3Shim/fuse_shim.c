@@ -71,7 +71,8 @@ int afuse_session_loop(struct fuse_session *session, unsigned max_threads, int m
     fuse_loop_cfg_set_clone_fd(config, 0);
     fuse_loop_cfg_set_max_threads(config, max_threads);
     if (max_idle >= 0) fuse_loop_cfg_set_idle_threads(config, (unsigned)max_idle);
-    // libfuse's main thread sleeps in sem_wait, which only a signal with a handler and without SA_RESTART ends.
+    // libfuse's main thread sleeps in sem_wait, which only a signal with a handler and without SA_RESTART
+    // ends.
     struct sigaction action = {.sa_handler = ignore_wake};
     sigset_t wake, before;
     sigemptyset(&wake);
@@ -102,7 +103,9 @@ static void fill_buffer(struct fuse_buf *buffer, const struct afuse_piece *piece
 static int reply_memory(fuse_req_t request, const struct afuse_piece *pieces, size_t count) {
     struct iovec on_stack[PIECES_ON_STACK];
     struct iovec *parts = on_stack;
-    if (count > PIECES_ON_STACK && !(parts = calloc(count, sizeof *parts))) return fuse_reply_err(request, EIO);
+    if (count > PIECES_ON_STACK && !(parts = calloc(count, sizeof *parts))) {
+        return fuse_reply_err(request, EIO);
+    }
     for (size_t i = 0; i < count; i++) {
         parts[i] = (struct iovec){.iov_base = (void *)pieces[i].memory, .iov_len = pieces[i].count};
     }
@@ -114,7 +117,8 @@ static int reply_memory(fuse_req_t request, const struct afuse_piece *pieces, si
 void afuse_expect_reply(size_t bytes);
 unsigned afuse_take_outcome(void);
 
-static int reply_files(fuse_req_t request, const struct afuse_piece *pieces, size_t count, unsigned *outcome) {
+static int reply_files(fuse_req_t request, const struct afuse_piece *pieces, size_t count,
+                       unsigned *outcome) {
     size_t size = sizeof(struct fuse_bufvec) + (count - 1) * sizeof(struct fuse_buf);
     char on_stack[sizeof(struct fuse_bufvec) + (PIECES_ON_STACK - 1) * sizeof(struct fuse_buf)]
         __attribute__((aligned(16)));
@@ -134,7 +138,8 @@ static int reply_files(fuse_req_t request, const struct afuse_piece *pieces, siz
     return result;
 }
 
-int afuse_reply_pieces(fuse_req_t request, const struct afuse_piece *pieces, size_t count, unsigned *outcome) {
+int afuse_reply_pieces(fuse_req_t request, const struct afuse_piece *pieces, size_t count,
+                       unsigned *outcome) {
     *outcome = 0;
     if (count == 0) return fuse_reply_buf(request, NULL, 0);
     for (size_t i = 0; i < count; i++) {

@@ -10,8 +10,8 @@ struct CallerSignals: Equatable {
     var caught: UInt64 = 0
 
     /// Reads the masks of a thread.
-    /// - Returns: nil if the thread cannot be seen: it is in a pid namespace outside of ours (0), `/proc` hides it
-    ///   or it is gone.
+    /// - Returns: nil if the thread cannot be seen: it is in a pid namespace outside of ours (0), `/proc`
+    ///   hides it or it is gone.
     static func of(_ thread: pid_t) -> CallerSignals? {
         guard thread > 0 else { return nil }
         let file = open("/proc/\(thread)/status", O_RDONLY | O_CLOEXEC)

@@ -2,7 +2,9 @@ import CFuse3
 import CFuse3Shim
 import FileSystem
 
-/// The entries of one READDIR or READDIRPLUS reply, in the kernel's layout. Made and used by one thread at a time.
+/// The entries of one READDIR or READDIRPLUS reply, in the kernel's layout.
+///
+/// Made and used by one thread at a time.
 final class DirectoryBuffer {
     private let storage: UnsafeMutableRawBufferPointer
     private let plus: Bool
@@ -10,7 +12,7 @@ final class DirectoryBuffer {
     private(set) var count = 0
     private var isTooSmall = false
 
-    /// - Parameter room: The most bytes that the kernel takes.
+    /// Makes an empty buffer of as many bytes as the kernel takes.
     init(room: Int, plus: Bool) {
         storage = .allocate(byteCount: max(room, 1), alignment: 8)
         self.plus = plus

@@ -39,8 +39,8 @@ final class Dispatcher: Sendable {
 
     /// The dispatcher of the session that a request belongs to.
     static func of(_ request: fuse_req_t) -> Dispatcher {
-        // Safety: the session keeps its dispatcher for longer than libfuse's threads run, and every request has
-        // the session's channel as its user data.
+        // Safety: the session keeps its dispatcher for longer than libfuse's threads run, and every request
+        // has the session's channel as its user data.
         Unmanaged.fromOpaque(afuse_request_channel(request).pointee.context).takeUnretainedValue()
     }
 

@@ -3,8 +3,10 @@ import Glibc
 
 /// The one place where an error of the file system becomes an errno.
 enum Errno {
-    /// The waiting pool refuses more work: "try again" is what tools expect of a full queue. Not ENOMEM, which
-    /// programs take for their own; not EINTR, which they repeat at once and without end.
+    /// The waiting pool refuses more work.
+    ///
+    /// "Try again" is what tools expect of a full queue. Not ENOMEM, which programs take for their own; not
+    /// EINTR, which they repeat at once and without end.
     static let overloaded: Int32 = EAGAIN
     /// The caller is dying; it will not see it.
     static let interrupted: Int32 = EINTR

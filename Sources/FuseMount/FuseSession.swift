@@ -7,11 +7,11 @@ import Synchronization
 
 /// A mount: the connection between the kernel and a file system.
 ///
-/// Made, mounted, run and dropped in this order, each once. ``mount()`` and ``run()`` belong to one thread; any
-/// thread may call the others.
+/// Made, mounted, run and dropped in this order, each once. ``mount()`` and ``run()`` belong to one thread;
+/// any thread may call the others.
 public final class FuseSession: Sendable {
-    // Safety: libfuse's session may be used by any thread; who frees it is decided by `deinit`, when nobody else can
-    // hold it, after `run()` has made sure that no request is left.
+    // Safety: libfuse's session may be used by any thread; who frees it is decided by `deinit`, when nobody
+    // else can hold it, after `run()` has made sure that no request is left.
     private struct Library: @unchecked Sendable {
         let session: OpaquePointer
         let channel: UnsafeMutablePointer<afuse_channel>
@@ -98,7 +98,9 @@ public final class FuseSession: Sendable {
         return (afuse_channel_spliced_replies(library.channel), afuse_channel_spliced_bytes(library.channel))
     }
 
-    /// Mounts, and agrees with the kernel on the session. The mount answers from ``run()`` on.
+    /// Mounts, and agrees with the kernel on the session.
+    ///
+    /// The mount answers from ``run()`` on.
     /// - Throws: ``MountError``; then nothing is mounted.
     public func mount() throws(MountError) {
         guard phase.withLock({ if case .new = $0 { true } else { false } }) else { throw .alreadyMounted }
@@ -117,8 +119,8 @@ public final class FuseSession: Sendable {
         phase.withLock { $0 = .mounted(library) }
     }
 
-    /// Serves requests on libfuse's threads until the mount is unmounted or told to end; then makes sure that no
-    /// request is left, and unmounts if that has not happened.
+    /// Serves requests on libfuse's threads until the mount is unmounted or told to end; then makes sure that
+    /// no request is left, and unmounts if that has not happened.
     /// - Returns: Why it ended.
     public func run() -> Ending {
         let library: Library? = phase.withLock { phase in
@@ -137,7 +139,7 @@ public final class FuseSession: Sendable {
         return status < 0 ? .failed(-status) : .unmounted
     }
 
-    /// Ends ``run()`` soon, whoever still uses the mount. Does not wait for it.
+    /// Ends ``run()`` soon, whoever still uses the mount; does not wait for it.
     public func requestExit() {
         guard !isExitRequested.exchange(true, ordering: .acquiringAndReleasing) else { return }
         guard let library = phase.withLock({ $0.library }) else { return }

@@ -12,7 +12,9 @@ enum Helper {
     }
 
     /// Runs it with its output thrown away.
-    /// - Parameter deadline: When to kill it.
+    /// - Parameters:
+    ///   - arguments: Without the program's name.
+    ///   - deadline: After how long it is killed.
     /// - Returns: Its exit status, or nil if it could not be run or did not end in time.
     static func run(_ arguments: [String], within deadline: Duration) -> Int32? {
         guard let path else { return nil }

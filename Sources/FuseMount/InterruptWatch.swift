@@ -5,13 +5,13 @@ import Synchronization
 /// Knows every request that waits in the pool, and ends those whose callers are dying.
 ///
 /// The kernel sends INTERRUPT at the first signal that its caller gets, and once only; a Go program gets
-/// signals all the time. So a request that was interrupted is put on a list, and one thread looks at the callers on
-/// that list every ``period`` until they are answered. A caller that cannot be seen (0: it lives in a pid namespace
-/// outside of ours) is left to the store's deadlines: an EINTR that a living program does not expect does more harm
-/// than a dead one that leaves late.
+/// signals all the time. So a request that was interrupted is put on a list, and one thread looks at the
+/// callers on that list every ``period`` until they are answered. A caller that cannot be seen (0: it lives
+/// in a pid namespace outside of ours) is left to the store's deadlines: an EINTR that a living program does
+/// not expect does more harm than a dead one that leaves late.
 ///
-/// A reader of cached files mostly waits for a page that the kernel reads ahead; such a request has no caller, and the
-/// kernel itself lets a killed reader go.
+/// A reader of cached files mostly waits for a page that the kernel reads ahead; such a request has no
+/// caller, and the kernel itself lets a killed reader go.
 ///
 /// Any thread may call it.
 final class InterruptWatch: Sendable {
@@ -43,9 +43,9 @@ final class InterruptWatch: Sendable {
 
     /// Takes a request in, before it is given to the pool.
     ///
-    /// libfuse calls back at once, holding the request's lock, if the request was interrupted already; an answer
-    /// then would free the lock under it. So entries are armed only after libfuse has returned, and the callback only
-    /// makes notes.
+    /// libfuse calls back at once, holding the request's lock, if the request was interrupted already; an
+    /// answer then would free the lock under it. So entries are armed only after libfuse has returned, and
+    /// the callback only makes notes.
     func register(_ reply: PendingReply) {
         let key = reply.request.key
         state.withLock { $0.entries[key] = Entry(reply: reply) }
@@ -68,7 +68,9 @@ final class InterruptWatch: Sendable {
     }
 
     /// Lets one caller answer a request.
-    /// - Parameter send: Runs if nobody has answered; answers the request.
+    /// - Parameters:
+    ///   - reply: The request.
+    ///   - send: Runs if nobody has answered; answers the request.
     /// - Returns: nil if the request was answered by somebody else.
     func answer<Result>(_ reply: PendingReply, _ send: (Request) -> Result) -> Result? {
         guard reply.claim() else { return nil }

@@ -24,7 +24,9 @@ extension timespec {
 }
 
 extension stat {
-    /// What users see of a node. Blocks are those that a file without holes would have.
+    /// What users see of a node.
+    ///
+    /// Blocks are those that a file without holes would have.
     init(_ node: NodeAttributes) {
         self.init()
         st_ino = ino_t(node.inode)
@@ -43,7 +45,9 @@ extension stat {
 }
 
 extension fuse_entry_param {
-    /// An entry that leads to a node. Nodes are never named again, so the generation is always 0.
+    /// An entry that leads to a node.
+    ///
+    /// Nodes are never named again, so the generation is always 0.
     init(_ node: NodeAttributes) {
         self.init()
         ino = fuse_ino_t(node.node)

@@ -16,9 +16,8 @@ public struct MountEntry: Hashable, Sendable {
     /// Options of the file system.
     public var superOptions: String
 
-    /// Reads a line of `/proc/self/mountinfo` (proc(5)).
+    /// Reads a line of `/proc/self/mountinfo` (proc(5)); nil if it has not that form.
     /// - Parameter line: The line without its end.
-    /// - Returns: nil if the line has not that form.
     init?(mountinfo line: [UInt8]) {
         let fields = line.split(separator: UInt8(ascii: " "))
         // Optional fields end with a dash.

@@ -35,20 +35,20 @@ public enum MountError: Error, Hashable, Sendable, CustomStringConvertible {
         case .missing(let path): "mount point \(path) does not exist: create it with mkdir -p"
         case .notDirectory(let path): "mount point \(path) is not a directory: give a directory"
         case .notEmpty(let path):
-            "mount point \(path) is not empty: give an empty directory, or add -o nonempty to hide what is there"
+            "mount point \(path) is not empty: give an empty directory, or add -o nonempty"
         case .noPermission(let path, let why):
             "mount point \(path) cannot be used: \(why); give a directory that you own, or mount as root"
         case .dead(let path):
             "mount point \(path) has a mount whose daemon is gone: unmount it with fusermount3 -u -z \(path)"
         case .noDevice:
-            "/dev/fuse does not exist: load the kernel module with modprobe fuse, or give the device to the container"
+            "/dev/fuse does not exist: run modprobe fuse, or give the device to the container"
         case .deviceDenied:
-            "/dev/fuse cannot be opened: set its mode to 0666, or allow the device in the container's settings"
+            "/dev/fuse cannot be opened: set its mode to 0666, or allow the device to the container"
         case .noHelper: "fusermount3 is missing, without which only root can mount: install the package fuse3"
         case .helperPowerless(let path):
             "\(path) is not set-user-ID root, so only root can mount: reinstall the package fuse3"
         case .othersNotAllowed:
-            "allow_other is not allowed to users: add the line user_allow_other to /etc/fuse.conf, or mount as root"
+            "allow_other is for root only: add the line user_allow_other to /etc/fuse.conf"
         case .badOption(let text): "mount option refused by libfuse: \(text)"
         case .refused(let path, let text): "cannot mount on \(path): \(text)"
         case .initFailed(let text): "the kernel did not begin the FUSE session: \(text)"

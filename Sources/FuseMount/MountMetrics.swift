@@ -1,7 +1,9 @@
 import CoreMetrics
 import Synchronization
 
-/// What the mount counts. Made once for a session; any thread may call it.
+/// What the mount counts.
+///
+/// Made once for a session; any thread may call it.
 final class MountMetrics: Sendable {
     /// How a request ended.
     enum Outcome: Int, CaseIterable {

@@ -18,7 +18,8 @@ public struct MountOptions: Sendable {
     public var subtype: String? = "alluxio-fuse"
     /// Whether the kernel refuses everything that would change something.
     public var isReadOnly = true
-    /// Whether other users may use the mount; asks for `user_allow_other` in /etc/fuse.conf unless root mounts.
+    /// Whether other users may use the mount; asks for `user_allow_other` in /etc/fuse.conf unless root
+    /// mounts.
     public var allowsOthers = false
     /// Whether the kernel checks permission bits.
     public var checksPermissions = false
@@ -34,14 +35,15 @@ public struct MountOptions: Sendable {
     public var directIO = false
     /// When the kernel asks for attributes together with names.
     public var directoryAttributes = DirectoryAttributes.automatic
-    /// The largest read in bytes; a multiple of 4096, at most 512 KiB: a larger reply does not fit into a pipe, and
-    /// libfuse then copies it without a word.
+    /// The largest read in bytes; a multiple of 4096, at most 512 KiB: a larger reply does not fit into a
+    /// pipe, and libfuse then copies it without a word.
     public var maxReadBytes = 512 << 10
     /// The most read-ahead requests that the kernel has under way, 1 to 65535.
     public var maxBackground = 128
-    /// Read-ahead requests from which on the kernel calls the mount congested; nil: three quarters of the most.
+    /// Read-ahead requests from which on the kernel calls the mount congested; nil: three quarters of the
+    /// most.
     public var congestionThreshold: Int?
-    /// The most threads that serve requests, 1 to 1000. They never wait for the network.
+    /// The most threads that serve requests, 1 to 1000; they never wait for the network.
     public var maxThreads = 10
     /// Threads above this number end when they are idle; nil: none ends.
     public var maxIdleThreads: Int?

@@ -34,8 +34,8 @@ public struct NegotiatedSession: Hashable, Sendable {
 
     /// Decides on INIT: sets what the reply will say.
     static func negotiate(_ connection: inout fuse_conn_info, _ options: MountOptions) -> NegotiatedSession {
-        // No writeback cache; no SPLICE_READ, for requests of a reading mount are small. Contents of an inode never
-        // change, so pages need no look at the attributes, which AUTO_INVAL_DATA would give them.
+        // No writeback cache; no SPLICE_READ, for requests of a reading mount are small. Contents of an inode
+        // never change, so pages need no look at the attributes, which AUTO_INVAL_DATA would give them.
         var wanted =
             FUSE_CAP_ASYNC_READ | FUSE_CAP_PARALLEL_DIROPS | FUSE_CAP_ASYNC_DIO | FUSE_CAP_ATOMIC_O_TRUNC
             | FUSE_CAP_SPLICE_WRITE | FUSE_CAP_SPLICE_MOVE | FUSE_CAP_EXPLICIT_INVAL_DATA

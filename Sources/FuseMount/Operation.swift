@@ -1,7 +1,9 @@
 import FileSystem
 import Pages
 
-/// What requests are counted by. The names are those of the libfuse operations.
+/// What requests are counted by.
+///
+/// The names are those of the libfuse operations.
 enum OperationKind: Int, CaseIterable, Sendable {
     case lookup, forget, getattr, open, read, release, flush, opendir, readdir, readdirplus, releasedir
     case statfs, access, readlink, getxattr, listxattr, setxattr, lseek
@@ -34,7 +36,8 @@ enum ComponentName {
 }
 
 /// One decoded request that has an answer, as a value: so that it can be run twice, at once and waiting.
-// Safety: only a lookup's name can point into the request; `detached()` copies it before the value leaves its thread.
+// Safety: only a lookup's name can point into the request; `detached()` copies it before the value leaves its
+// thread.
 enum Operation: @unchecked Sendable {
     case lookup(ComponentName, in: NodeID)
     case attributes(NodeID)
@@ -72,7 +75,7 @@ enum Operation: @unchecked Sendable {
         return .lookup(.owned(Array(name)), in: parent)
     }
 
-    /// Asks the file system. Knows no kernel.
+    /// Asks the file system; knows no kernel.
     func perform(
         on operations: any Operations,
         _ patience: Patience

@@ -78,13 +78,4 @@ public protocol Operations: AnyObject, Sendable {
     func statistics() -> FileSystemStatistics
 }
 
-extension Operations {
-    /// Refuses every attribute: there is no command.
-    public func setExtendedAttribute(
-        _ name: String,
-        value: UnsafeRawBufferPointer,
-        of node: NodeID
-    ) throws(FileSystemError) { throw .readOnly }
-}
-
 extension FileSystem: Operations {}

@@ -3,8 +3,8 @@ import Synchronization
 
 /// A request that was handed over to the waiting pool, and whoever may still answer it.
 ///
-/// The job that runs it, and the watch that sees its caller die, race for ``claim()``; only the winner may touch
-/// the request.
+/// The job that runs it, and the watch that sees its caller die, race for ``claim()``; only the winner may
+/// touch the request.
 final class PendingReply: Sendable {
     let request: Request
     let kind: OperationKind

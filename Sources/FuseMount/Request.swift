@@ -4,10 +4,10 @@ import FileSystem
 import Glibc
 import Pages
 
-/// A request of libfuse that has not been answered. Each way of answering ends its life; it must not be touched
-/// after that.
-// Safety: libfuse lets any one thread answer a request. Who may is decided by owning the value while the callback
-// runs, and by `PendingReply.claim()` after it was handed over.
+/// A request of libfuse that has not been answered. Each way of answering ends its life; it must not be
+/// touched after that.
+// Safety: libfuse lets any one thread answer a request. Who may is decided by owning the value while the
+// callback runs, and by `PendingReply.claim()` after it was handed over.
 struct Request: @unchecked Sendable {
     let raw: fuse_req_t
 
@@ -23,7 +23,8 @@ struct Request: @unchecked Sendable {
         var wasShort = false
     }
 
-    /// The thread that waits for the answer, in the daemon's pid namespace; 0 if it cannot be seen from there.
+    /// The thread that waits for the answer, in the daemon's pid namespace; 0 if it cannot be seen from
+    /// there.
     var caller: pid_t { fuse_req_ctx(raw).pointee.pid }
 
     /// Its identity among requests that are not answered.
@@ -37,7 +38,10 @@ struct Request: @unchecked Sendable {
     func replyNone() { fuse_reply_none(raw) }
 
     /// Answers with what the file system gave.
-    /// - Parameter directIO: Whether opened files go round the kernel's page cache.
+    /// - Parameters:
+    ///   - answer: What it gave.
+    ///   - directIO: Whether opened files go round the kernel's page cache.
+    /// - Returns: What became of the reply.
     func reply(_ answer: Answer, directIO: Bool) -> Sent {
         switch answer {
         case .entry(let node):

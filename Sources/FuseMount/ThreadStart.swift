@@ -7,7 +7,9 @@ private final class ThreadBody: Sendable {
 }
 
 /// Starts a detached thread that blocks every signal.
-/// - Parameter name: At most 15 bytes are shown.
+/// - Parameters:
+///   - name: At most 15 bytes are shown.
+///   - body: What it runs.
 /// - Returns: `false` if the system refuses another thread.
 func startThread(named name: String, _ body: @escaping @Sendable () -> Void) -> Bool {
     var every = sigset_t()

@@ -143,7 +143,8 @@ func withMount<Result>(
         }
         defer {
             done.tell(true)
-            // Forced: it ends every request, so that no thread of this process is left waiting for another one.
+            // Forced: it ends every request, so that no thread of this process is left waiting for another
+            // one.
             umount2(path, Int32(MNT_FORCE))
             umount2(path, Int32(MNT_DETACH))
             session.requestExit()

@@ -11,7 +11,8 @@ struct MountTableTests {
     @Test("a line of mountinfo is read, escapes and optional fields included")
     func line() throws {
         let line =
-            #"36 35 98:7 / /mnt/a\040b\134c\011d rw,noatime shared:1 master:2 - fuse.alluxio-fuse s3://b/a\040b ro,user_id=0"#
+            #"36 35 98:7 / /mnt/a\040b\134c\011d rw,noatime shared:1 master:2 "#
+            + #"- fuse.alluxio-fuse s3://b/a\040b ro,user_id=0"#
         let entry = try #require(MountEntry(mountinfo: Array(line.utf8)))
         #expect(entry.id == 36)
         #expect(entry.device == "98:7")

@@ -61,23 +61,25 @@ static inline struct afuse_channel *afuse_request_channel(fuse_req_t request) {
 
 // Receives and processes the first request, INIT. Waits at most `timeout_ms`; -ETIMEDOUT, -errno or 0.
 int afuse_session_init(struct fuse_session *session, int timeout_ms);
-// Serves requests on up to `max_threads` threads until the session is exited or unmounted. max_idle -1: threads
-// stay. Returns 0, a signal number, or -errno.
+// Serves requests on up to `max_threads` threads until the session is exited or unmounted. max_idle -1:
+// threads stay. Returns 0, a signal number, or -errno.
 int afuse_session_loop(struct fuse_session *session, unsigned max_threads, int max_idle);
-// Wakes a thread that waits in afuse_session_loop, so that it notices that the session is exited. The thread must
-// still exist. 0 or -errno.
+// Wakes a thread that waits in afuse_session_loop, so that it notices that the session is exited. The thread
+// must still exist. 0 or -errno.
 int afuse_wake_loop(pthread_t thread);
 
 // What became of a reply.
 enum { AFUSE_REPLY_SPLICED = 1, AFUSE_REPLY_SHORT = 2 };
-// Replies with the pieces in order. If they are in files they are spliced where libfuse can, and `outcome` gets
-// AFUSE_REPLY_SPLICED. A file that is shorter than promised makes the reply EIO, since the kernel would show zeros in
-// place of what is missing; then `outcome` gets AFUSE_REPLY_SHORT. 0 or -errno; the request is gone in any case.
+// Replies with the pieces in order. If they are in files they are spliced where libfuse can, and `outcome`
+// gets AFUSE_REPLY_SPLICED. A file that is shorter than promised makes the reply EIO, since the kernel would
+// show zeros in place of what is missing; then `outcome` gets AFUSE_REPLY_SHORT. 0 or -errno; the request is
+// gone in any case.
 int afuse_reply_pieces(fuse_req_t request, const struct afuse_piece *pieces, size_t count, unsigned *outcome);
 
 // Appends an entry; returns its length, which is more than `room` if it did not fit and nothing was written.
 size_t afuse_add_entry(char *buffer, size_t room, const struct afuse_entry *entry, bool plus);
-// The node of the readdirplus entry at *offset, 0 for an entry without one, and moves *offset to the next one.
+// The node of the readdirplus entry at *offset, 0 for an entry without one, and moves *offset to the next
+// one.
 uint64_t afuse_next_plus_node(const char *buffer, size_t count, size_t *offset);
 
 // Tells what a path leads to, in a process of its own, so that a hung mount holds up nobody.
