@@ -115,8 +115,8 @@ void linux_crc32c_pieces(const void *bytes, size_t count, size_t piece, uint32_t
 void *linux_memory_reserve(size_t bytes) {
     void *start = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (start == MAP_FAILED) return NULL;
-    // A huge page would make one 32 KiB block cost 2 MiB; where that cannot be said nothing is lost.
-    madvise(start, bytes, MADV_NOHUGEPAGE);
+    // Blocks are used in ascending order, so huge pages waste at most one of them, and save a fault per 4 KiB.
+    madvise(start, bytes, MADV_HUGEPAGE);
     return start;
 }
 

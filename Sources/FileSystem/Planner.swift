@@ -18,9 +18,9 @@ enum PlannerLimits {
     static let starvedAsk = 1 << 20
     /// The least and the most that one range ahead of a stream has; ranges end at multiples of their size.
     static let pieceMinimum = 1 << 20
-    static let pieceMaximum = 8 << 20
+    static let pieceMaximum = 16 << 20
     /// Ranges in flight for a stream with a full window.
-    static let piecesPerWindow = 8
+    static let piecesPerWindow = 4
     /// A last range shorter than this goes with the one before it.
     static let tinyPiece: Int64 = 256 << 10
     /// How far behind or beyond its position a sequential stream's read may be: the kernel has several in

@@ -191,7 +191,7 @@ extension DiskContent {
             }
         }
         var runs: [Range<Int>] = []
-        for region in taken.regions { runs.appendGranule(region) }
+        for region in taken.regions { runs.appendGranules(region..<region + 1) }
         for run in runs {
             let start = Int64(run.lowerBound) * CacheRecord.regionBytes
             let result = linux_punch_hole(data.number, start, Int64(run.count) * CacheRecord.regionBytes)

@@ -101,7 +101,7 @@ struct DiskState {
             let first = region * CacheRecord.regionGranules
             for granule in granules.clamped(to: first..<first + CacheRecord.regionGranules)
             where GranuleBits.contains(absent, granule - first) {
-                runs.appendGranule(granule)
+                runs.appendGranules(granule..<granule + 1)
             }
         }
         return runs

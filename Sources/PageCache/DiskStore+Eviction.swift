@@ -46,7 +46,7 @@ extension DiskStore {
         content.prepare(all)
         var runs: [Range<Int>] = []
         for region in content.state.withLock({ $0.coldest(wanted, now: Self.now) }) {
-            runs.appendGranule(region)
+            runs.appendGranules(region..<region + 1)
         }
         for run in runs {
             let first = run.lowerBound * CacheRecord.regionGranules

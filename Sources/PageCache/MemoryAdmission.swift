@@ -8,6 +8,8 @@ final class MemoryAdmission: Admission {
     private let content: MemoryContent
     private let end: Int64
     private var position: Int64
+    /// Blocks that are held and not yet begun, the next one last.
+    private var ahead: [UnsafeMutableRawBufferPointer] = []
     private var block: UnsafeMutableRawBufferPointer?
     private var heldBlocks: Range<Int>
     private var published: Int
@@ -27,11 +29,7 @@ final class MemoryAdmission: Admission {
         while !rest.isEmpty {
             let inside = Int(position % Int64(MemoryArena.blockBytes))
             if block == nil {
-                guard let next = content.hold(heldBlocks.upperBound) else {
-                    throw AdmissionFailure()
-                }
-                block = next
-                heldBlocks = heldBlocks.lowerBound..<heldBlocks.upperBound + 1
+                block = try nextBlock()
             }
             let count = min(rest.count, MemoryArena.blockBytes - inside)
             if let target = block?.baseAddress,
@@ -47,10 +45,24 @@ final class MemoryAdmission: Admission {
         return published
     }
 
+    /// Goes on to the next block; holds several at a time.
+    private func nextBlock() throws(AdmissionFailure) -> UnsafeMutableRawBufferPointer {
+        if ahead.isEmpty {
+            let first = heldBlocks.upperBound
+            let last = Int(end - 1) / MemoryArena.blockBytes
+            let held = content.hold(first..<min(last + 1, first + CacheLimits.heldBlocksMaximum))
+            heldBlocks = heldBlocks.lowerBound..<first + held.count
+            ahead = held.reversed()
+        }
+        guard let next = ahead.popLast() else { throw AdmissionFailure() }
+        return next
+    }
+
     func finish() -> Int {
         publish()
         if !heldBlocks.isEmpty { content.publish(0..<0, releasing: heldBlocks) }
         heldBlocks = heldBlocks.upperBound..<heldBlocks.upperBound
+        ahead = []
         block = nil
         return published
     }

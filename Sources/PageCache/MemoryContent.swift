@@ -71,9 +71,11 @@ final class MemoryContent: StoredContent {
                 let end = min((block + 1) * Self.blockGranules, granules.upperBound)
                 let wanted = Self.mask(block, granule..<end)
                 let present = state.blocks[block]?.present ?? 0
-                if wanted & ~present != 0 {
+                if wanted & present == 0 {
+                    runs.appendGranules(granule..<end)
+                } else if wanted & ~present != 0 {
                     for one in granule..<end where present & Self.mask(block, one..<one + 1) == 0 {
-                        runs.appendGranule(one)
+                        runs.appendGranules(one..<one + 1)
                     }
                 }
                 granule = end
@@ -153,13 +155,24 @@ final class MemoryContent: StoredContent {
         }
     }
 
-    /// Gives up a block to eviction.
-    /// - Returns: The bytes that were in it, or `nil` if it is needed or is not in that slot any more.
-    func surrender(_ block: Int, in slot: UInt32) -> Int? {
+    /// Gives up blocks to eviction.
+    /// - Parameter held: Blocks and the slots that they are thought to be in.
+    /// - Returns: The slots that are free now, and the bytes that were in them: without those whose blocks
+    ///   are needed or have moved.
+    func surrender(_ held: [MemoryStore.Holding]) -> (slots: [UInt32], bytes: Int) {
         state.withLock { state in
-            guard let held = state.blocks[block], held.slot == slot, held.pins == 0 else { return nil }
-            state.blocks[block] = nil
-            return held.present.nonzeroBitCount * Granule.bytes
+            var slots: [UInt32] = []
+            var granules = 0
+            for holding in held {
+                guard let block = state.blocks[holding.block], block.slot == holding.slot, block.pins == 0
+                else {
+                    continue
+                }
+                state.blocks[holding.block] = nil
+                granules += block.present.nonzeroBitCount
+                slots.append(holding.slot)
+            }
+            return (slots, granules * Granule.bytes)
         }
     }
 
@@ -169,26 +182,40 @@ final class MemoryContent: StoredContent {
 
     // MARK: - For admissions
 
-    /// Pins a block for writing, allotting it if it is not there.
-    /// - Returns: Its bytes, or `nil` if no block is to be had.
-    func hold(_ block: Int) -> UnsafeMutableRawBufferPointer? {
-        let existing = state.withLock { state -> UInt32? in
-            state.blocks[block]?.pins += 1
-            return state.blocks[block]?.slot
-        }
-        if let existing { return store.arena.bytes(of: existing) }
-        guard let slot = store.allot(to: self, block: block) else { return nil }
-        // Another admission into the same block may have been faster.
-        let kept = state.withLock { state -> UInt32 in
-            if let other = state.blocks[block] {
+    /// Pins blocks for writing, allotting those that are not there.
+    ///
+    /// Several at a time, since each block costs its lock and the store's.
+    /// - Parameter blocks: Not empty, ascending.
+    /// - Returns: The bytes of the first of them, in order: fewer than asked for if no more are to be had.
+    func hold(_ blocks: Range<Int>) -> [UnsafeMutableRawBufferPointer] {
+        let absent = state.withLock { state in
+            blocks.filter { block in
                 state.blocks[block]?.pins += 1
-                return other.slot
+                return state.blocks[block] == nil
             }
-            state.blocks[block] = Block(slot: slot, pins: 1)
-            return slot
         }
-        if kept != slot { store.giveBack([slot]) }
-        return store.arena.bytes(of: kept)
+        let allotted = absent.isEmpty ? [] : store.allot(absent, to: self)
+        var spare: [UInt32] = []
+        var held: [UInt32] = []
+        state.withLock { state in
+            for (block, slot) in zip(absent, allotted) {
+                // Another admission into the same block may have been faster.
+                if state.blocks[block] == nil {
+                    state.blocks[block] = Block(slot: slot, pins: 1)
+                } else {
+                    state.blocks[block]?.pins += 1
+                    spare.append(slot)
+                }
+            }
+            let end = absent.count > allotted.count ? absent[allotted.count] : blocks.upperBound
+            held = (blocks.lowerBound..<end).compactMap { state.blocks[$0]?.slot }
+            // What lies behind the first block that is not to be had is of no use.
+            for block in end..<blocks.upperBound where !absent.contains(block) {
+                state.blocks[block]?.pins -= 1
+            }
+        }
+        store.giveBack(spare)
+        return held.map(store.arena.bytes)
     }
 
     /// Makes granules readable and lets go of blocks.
@@ -233,12 +260,12 @@ private final class MemoryPin: Pin {
 }
 
 extension [Range<Int>] {
-    /// Appends one granule to ascending runs.
-    mutating func appendGranule(_ granule: Int) {
-        if let last, last.upperBound == granule {
-            self[count - 1] = last.lowerBound..<granule + 1
+    /// Appends granules to ascending runs.
+    mutating func appendGranules(_ granules: Range<Int>) {
+        if let last, last.upperBound == granules.lowerBound {
+            self[count - 1] = last.lowerBound..<granules.upperBound
         } else {
-            append(granule..<granule + 1)
+            append(granules)
         }
     }
 }

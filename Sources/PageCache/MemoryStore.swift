@@ -11,8 +11,8 @@ final class MemoryStore: Sendable {
     private let slots = Mutex(Slots())
     private let lastUse = Atomic<UInt32>(linux_coarse_milliseconds())
 
-    /// Blocks looked for at a time; one sweep over the table serves them all.
-    private static let evictionBatch = 32
+    /// Blocks looked for at a time: one sweep over the table, under its lock, serves as many allotments.
+    private static let evictionBatch = 256
     /// How often an allotment evicts before it gives up.
     private static let attemptsMaximum = 4
 
@@ -37,6 +37,15 @@ final class MemoryStore: Sendable {
         /// Contents that have lost their last block.
         var emptied: [VersionKey] = []
         var usedCount: Int { owners.count - free.count - discarded.count }
+
+        /// A block that nobody has; nil if there is none.
+        mutating func takeFree(of blockCount: Int) -> UInt32? {
+            if let recycled = free.popLast() ?? discarded.popLast() { return recycled }
+            guard owners.count < blockCount else { return nil }
+            owners.append(nil)
+            blocks.append(0)
+            return UInt32(owners.count - 1)
+        }
     }
 
     init(bytesMaximum: Int64, metrics: PageCacheMetrics) throws(PageCacheError) {
@@ -47,34 +56,27 @@ final class MemoryStore: Sendable {
     /// Bytes of the blocks in use.
     var usedBytes: Int64 { Int64(slots.withLock { $0.usedCount }) * Int64(MemoryArena.blockBytes) }
 
-    /// Finds a block, by eviction if need be.
+    /// Finds blocks, by eviction if need be.
     /// - Parameters:
-    ///   - owner: Who will hold it.
-    ///   - block: Which block of the owner.
-    /// - Returns: `nil` if every block is pinned or being filled.
-    func allot(to owner: MemoryContent, block: Int) -> UInt32? {
+    ///   - blocks: Which blocks of the owner.
+    ///   - owner: Who will hold them.
+    /// - Returns: A slot for each of the first blocks; fewer than wanted if the others are pinned or being
+    ///   filled.
+    func allot(_ blocks: [Int], to owner: MemoryContent) -> [UInt32] {
         touch()
+        var found: [UInt32] = []
         for _ in 0..<Self.attemptsMaximum {
-            let slot = slots.withLock { state -> UInt32? in
-                let slot: UInt32
-                if let recycled = state.free.popLast() ?? state.discarded.popLast() {
-                    slot = recycled
-                } else if state.owners.count < arena.blockCount {
-                    slot = UInt32(state.owners.count)
-                    state.owners.append(nil)
-                    state.blocks.append(0)
-                } else {
-                    return nil
+            slots.withLock { state in
+                while found.count < blocks.count, let slot = state.takeFree(of: arena.blockCount) {
+                    state.owners[Int(slot)] = owner
+                    state.blocks[Int(slot)] = blocks[found.count]
+                    arena.setWarmth(MemoryArena.Warmth.fresh, of: slot)
+                    found.append(slot)
                 }
-                state.owners[Int(slot)] = owner
-                state.blocks[Int(slot)] = block
-                arena.setWarmth(MemoryArena.Warmth.fresh, of: slot)
-                return slot
             }
-            if let slot { return slot }
-            if evict(Self.evictionBatch) == 0 { return nil }
+            if found.count == blocks.count || evict(Self.evictionBatch) == 0 { break }
         }
-        return nil
+        return found
     }
 
     /// Takes back blocks that their owners have let go.
@@ -87,7 +89,8 @@ final class MemoryStore: Sendable {
                 state.owners[Int(slot)] = nil
                 arena.setWarmth(MemoryArena.Warmth.free, of: slot)
             }
-            state.free.append(contentsOf: freed)
+            // The lowest goes first, so that neighbours in a file tend to be neighbours in memory.
+            state.free.append(contentsOf: freed.sorted(by: >))
             return owners
         }
         withExtendedLifetime(owners) {}
@@ -103,20 +106,28 @@ final class MemoryStore: Sendable {
     private func evict(_ wanted: Int) -> Int {
         for pass in 0..<8 {
             let chosen = slots.withLock { choose(wanted, from: &$0, spentOnly: pass == 0) }
-            var freed: [UInt32] = []
-            var emptied: [VersionKey] = []
-            for holding in chosen {
-                guard let bytes = holding.owner.surrender(holding.block, in: holding.slot) else { continue }
-                metrics.evictedBytes.increment(by: bytes)
-                freed.append(holding.slot)
-                if holding.owner.isEmpty { emptied.append(holding.owner.key) }
-            }
-            guard !freed.isEmpty else { continue }
-            giveBack(freed)
-            slots.withLock { $0.emptied.append(contentsOf: emptied) }
-            return freed.count
+            let freed = surrender(chosen)
+            metrics.evictedBytes.increment(by: freed.bytes)
+            if freed.count > 0 { return freed.count }
         }
         return 0
+    }
+
+    /// Frees the blocks that their owners can do without.
+    private func surrender(_ chosen: [Holding]) -> (count: Int, bytes: Int) {
+        var freed: [UInt32] = []
+        var emptied: [VersionKey] = []
+        var bytesFreed = 0
+        for holdings in Dictionary(grouping: chosen, by: { ObjectIdentifier($0.owner) }).values {
+            let owner = holdings[0].owner
+            let (slots, bytes) = owner.surrender(holdings)
+            freed += slots
+            bytesFreed += bytes
+            if owner.isEmpty { emptied.append(owner.key) }
+        }
+        giveBack(freed)
+        if !emptied.isEmpty { slots.withLock { $0.emptied.append(contentsOf: emptied) } }
+        return (freed.count, bytesFreed)
     }
 
     /// One revolution of the clock hand, or less if enough is found.
@@ -166,13 +177,7 @@ final class MemoryStore: Sendable {
                 return Holding(slot: UInt32(slot), owner: owner, block: state.blocks[slot])
             }
         }
-        var freed: [UInt32] = []
-        for holding in all where holding.owner.surrender(holding.block, in: holding.slot) != nil {
-            freed.append(holding.slot)
-        }
-        giveBack(freed)
-        let emptied = Set(all.filter { $0.owner.isEmpty }.map { $0.owner.key })
-        slots.withLock { $0.emptied.append(contentsOf: emptied) }
+        _ = surrender(all)
     }
 
     /// The contents that have lost their last block since the last call.

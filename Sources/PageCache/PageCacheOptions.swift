@@ -47,6 +47,8 @@ enum CacheLimits {
     static let attemptsMaximum = 3
     /// How far a memory admission runs ahead of what readers can see, in bytes.
     static let publishBytes = 128 << 10
+    /// How many blocks of memory a transfer takes at a time.
+    static let heldBlocksMaximum = 8
     /// What a disk admission collects for one write, in bytes.
     static let writeBytes = 256 << 10
     /// Write buffers kept for the next admission.
