@@ -134,7 +134,8 @@ struct Daemon {
     }
 
     private func report(_ registry: PrometheusRegistry, _ logger: Logger) {
-        for line in registry.text().split(separator: "\n") where !line.hasPrefix("#") {
+        for line in registry.text().split(separator: "\n") where !line.hasPrefix("#") && !line.hasSuffix(" 0")
+        {
             logger.notice("statistics", metadata: ["series": "\(line)"])
         }
     }
