@@ -5,6 +5,7 @@ import Logging
 import Metadata
 import PageCache
 import Pages
+import Synchronization
 import Telemetry
 
 /// The chain of parts, put together: this file reads like the picture in `docs/architecture.md`.
@@ -15,6 +16,8 @@ final class Composition: Sendable {
     private let pool: WaitingPool
     private let fileSystem: FileSystem
     private let session: FuseSession
+    /// The session while it is mounted, for the file system, which was made before it.
+    private let mounted = SharedSession()
     private let mountPoint: String
 
     /// Makes every part and asks the store whether it can be read; mounts nothing.
@@ -38,9 +41,11 @@ final class Composition: Sendable {
             queueMaximum: plan.settings.number(.poolQueue) ?? 65_536
         )
         var options = Self.fileSystemOptions(plan.settings, cacheBytes: pages.usage.bytesMaximum)
+        let session = self.mounted
+        options.dropKernelEntry = { parent, name in session.current?.dropEntry(name, in: parent) }
         options.statisticsText = { Array(registry.text(limitBytes: Self.attributeBytesMaximum).utf8) }
         fileSystem = FileSystem(namespace: namespace, pages: pages, pool: pool, options: options)
-        session = FuseSession(
+        self.session = FuseSession(
             operations: fileSystem,
             pool: pool,
             options: plan.sessionOptions,
@@ -60,6 +65,7 @@ final class Composition: Sendable {
         } catch {
             throw Failure("\(error)")
         }
+        mounted.current = session
     }
 
     /// Serves until the mount is gone, then lets go of everything.
@@ -67,6 +73,7 @@ final class Composition: Sendable {
     func serve() throws(Failure) {
         let ending = session.run()
         pool.stop(within: Self.stopDeadline)
+        mounted.current = nil
         pages.close()
         if case .failed(let reason) = ending {
             throw Failure(
@@ -143,6 +150,16 @@ final class Composition: Sendable {
         if let count = settings.number(.openFilesMaximum) { options.openFilesMaximum = count }
         options.specialCommands = settings.flag(.specialCommands) ?? false
         return options
+    }
+}
+
+/// Holds the session that the file system speaks to the kernel through; empty unless it is mounted.
+private final class SharedSession: Sendable {
+    private let session = Mutex<FuseSession?>(nil)
+
+    var current: FuseSession? {
+        get { session.withLock { $0 } }
+        set { session.withLock { $0 = newValue } }
     }
 }
 

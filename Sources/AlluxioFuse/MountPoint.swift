@@ -51,7 +51,10 @@ enum MountPoint {
                     "'\(path)' is mounted already, with \(mount.source), and does not answer; "
                         + "end it first: alluxio-fuse umount -f '\(path)'"
                 )
-            case .none, .dead, .other: break
+            case .dead:
+                try Unmount.detach(path)
+                continue
+            case .none, .other: break
             }
             var status = stat()
             if stat(path, &status) == 0 {

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/vfs.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -27,6 +28,7 @@ static void look(const char *path, int out) {
     struct finding finding;
     char link[64];
     struct stat attributes;
+    struct statfs totals;
     memset(&finding, 0, sizeof finding);
     finding.process = getpid();
     // Holding a copy of /dev/fuse would keep a mount alive whose daemon has died.
@@ -42,7 +44,8 @@ static void look(const char *path, int out) {
         ssize_t count = readlink(link, finding.path, sizeof finding.path - 1);
         finding.path[count > 0 ? count : 0] = 0;
         if (write(3, &finding, sizeof finding) < 0) _exit(1);
-        if (fstatat(fd, "", &attributes, AT_EMPTY_PATH) != 0) finding.error = errno;
+        // stat alone may be answered from what the kernel remembers of a daemon that is gone; statfs never is.
+        if (fstatat(fd, "", &attributes, AT_EMPTY_PATH) != 0 || fstatfs(fd, &totals) != 0) finding.error = errno;
     }
     finding.done = 1;
     if (write(3, &finding, sizeof finding) < 0) _exit(1);

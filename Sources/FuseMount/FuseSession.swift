@@ -157,6 +157,25 @@ public final class FuseSession: Sendable {
         try MountTable.unmount(options.mountpoint, lazily: lazily)
     }
 
+    /// Has the kernel forget that a name leads to what it leads to, so that the next use of it asks again.
+    ///
+    /// May wait for whoever uses the directory: never call it while answering a request.
+    /// - Parameters:
+    ///   - name: One component.
+    ///   - parent: The directory.
+    public func dropEntry(_ name: [UInt8], in parent: NodeID) {
+        guard let library = phase.withLock({ $0.library }) else { return }
+        // Fails where the kernel does not know the name: then there is nothing to forget.
+        _ = name.withUnsafeBytes { bytes in
+            fuse_lowlevel_notify_inval_entry(
+                library.session,
+                parent,
+                bytes.baseAddress?.assumingMemoryBound(to: CChar.self),
+                bytes.count
+            )
+        }
+    }
+
     private func wakeLoop() -> Bool {
         // Under the lock: `run()` takes it before its thread can end.
         phase.withLock { phase in
