@@ -154,6 +154,17 @@ def test_a_stale_mount_is_cleaned_first(bucket, mount):
     assert os.listdir(second.path) == ["file"]
 
 
+def test_a_stale_mount_whose_attributes_the_kernel_still_has_is_cleaned_too(bucket, mount):
+    bucket.put("file", b"x")
+    first = mount(bucket.uri, sync="600s")
+    os.stat(first.path)
+    os.listdir(first.path)
+    first.kill()
+    os.stat(first.path)
+    second = mount(bucket.uri, path=first.path)
+    assert os.listdir(second.path) == ["file"]
+
+
 @pytest.mark.parametrize(
     "wrong, nearest",
     [
