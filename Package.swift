@@ -39,36 +39,24 @@ let package = Package(
         // L1: identities, metadata, transport.
         .target(name: "Pages", swiftSettings: swift),
         .target(name: "Metadata", dependencies: ["Pages", "CLinux"], swiftSettings: swift),
-        .target(
-            name: "HTTPTransport",
-            dependencies: ["CCurl", "CCurlShim", logging, metrics],
-            swiftSettings: swift
-        ),
+        .target(name: "HTTPTransport", dependencies: ["CCurl", "CCurlShim", logging, metrics], swiftSettings: swift),
         .target(name: "Telemetry", dependencies: [logging, metrics], swiftSettings: swift),
 
         // L2: the links of the chain.
         .target(
-            name: "FileSystem",
-            dependencies: ["Pages", "Metadata", logging, metrics],
-            swiftSettings: swift
-        ),
+            name: "FileSystem", dependencies: ["Pages", "Metadata", logging, metrics], swiftSettings: swift),
         .target(
-            name: "PageCache",
-            dependencies: ["Pages", "CLinux", logging, metrics],
-            swiftSettings: swift
-        ),
+            name: "PageCache", dependencies: ["Pages", "CLinux", logging, metrics], swiftSettings: swift),
         .target(
             name: "ObjectStore",
             dependencies: ["Pages", "Metadata", "HTTPTransport", "CCrypto", "CLinux", logging, metrics],
-            swiftSettings: swift
-        ),
+            swiftSettings: swift),
 
         // L3: the kernel's side.
         .target(
             name: "FuseMount",
             dependencies: ["FileSystem", "Pages", "Metadata", "CFuse3", "CFuse3Shim", logging, metrics],
-            swiftSettings: swift
-        ),
+            swiftSettings: swift),
 
         // L4: settings, command line, composition.
         .executableTarget(
@@ -79,33 +67,18 @@ let package = Package(
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Configuration", package: "swift-configuration"),
             ],
-            swiftSettings: swift
-        ),
+            swiftSettings: swift),
 
         .testTarget(name: "PagesTests", dependencies: ["Pages"], swiftSettings: swift),
         .testTarget(name: "MetadataTests", dependencies: ["Metadata"], swiftSettings: swift),
-        .testTarget(
-            name: "FileSystemTests",
-            dependencies: ["FileSystem", "Metadata", "Pages"],
-            swiftSettings: swift
-        ),
-        .testTarget(
-            name: "PageCacheTests",
-            dependencies: ["PageCache", "Pages", "CLinux"],
-            swiftSettings: swift
-        ),
+        .testTarget(name: "FileSystemTests", dependencies: ["FileSystem", "Metadata", "Pages"], swiftSettings: swift),
+        .testTarget(name: "PageCacheTests", dependencies: ["PageCache", "Pages", "CLinux"], swiftSettings: swift),
         .testTarget(name: "HTTPTransportTests", dependencies: ["HTTPTransport"], swiftSettings: swift),
         .testTarget(
-            name: "ObjectStoreTests",
-            dependencies: ["ObjectStore", "HTTPTransport", "Metadata", "Pages"],
-            swiftSettings: swift
-        ),
+            name: "ObjectStoreTests", dependencies: ["ObjectStore", "HTTPTransport", "Metadata", "Pages"],
+            swiftSettings: swift),
         .testTarget(name: "FuseMountTests", dependencies: ["FuseMount", "FileSystem"], swiftSettings: swift),
-        .testTarget(
-            name: "AlluxioFuseTests",
-            dependencies: ["AlluxioFuse", "Telemetry"],
-            swiftSettings: swift
-        ),
+        .testTarget(name: "AlluxioFuseTests", dependencies: ["AlluxioFuse", "Telemetry"], swiftSettings: swift),
         .testTarget(name: "TidyTests", swiftSettings: swift),
     ]
 )
