@@ -34,7 +34,7 @@ def one_mode(ground, facts, bucket, mode):
     mounted = ground.mount(f"s3://{bucket}", sync=mode)
     rounds = 1000 // ground.scale
     ends = threading.Event()
-    counted = {"opens": 0, "mixed": 0, "stale": 0}
+    counted = {"opens": 0, "mixed": 0, "stale": 0, "refused": 0}
     readers = [
         threading.Thread(target=read_on, args=(mounted.at(key), ends, counted), daemon=True) for _ in range(3)
     ]
@@ -52,6 +52,7 @@ def one_mode(ground, facts, bucket, mode):
     facts.append((f"mode {mode}: rounds", rounds, "–", None))
     facts.append((f"mode {mode}: reads with two versions", counted["mixed"], 0, counted["mixed"] == 0))
     facts.append((f"mode {mode}: old handles that said so (ESTALE, EIO)", counted["stale"], "–", None))
+    facts.append((f"mode {mode}: opens that failed", counted["refused"], "–", None))
     facts.append((f"mode {mode}: opens per round", f"{counted['opens'] / rounds:.1f}", "–", None))
     facts.append((f"mode {mode}: requests per open", f"{per_open:.2f}", "–", None))
     facts.append((f"mode {mode}: seconds", f"{seconds:.0f}", "–", None))
@@ -65,7 +66,7 @@ def read_on(path, ends, counted):
         try:
             fd = os.open(path, os.O_RDONLY)
         except OSError:
-            counted["stale"] += 1
+            counted["refused"] += 1
             continue
         counted["opens"] += 1
         view = mmap.mmap(fd, BLOCKS * BLOCK, mmap.MAP_SHARED, mmap.PROT_READ)

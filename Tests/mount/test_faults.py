@@ -206,7 +206,7 @@ def test_a_program_under_a_storm_of_signals_sees_no_eintr(bucket, mount, proxy, 
     objects = {f"f{index}": content.made(index, 200_000) for index in range(20)}
     bucket.put_many(objects.items())
     mounted = mount(bucket.uri, sync="0s")
-    proxy.latency(0.02)
+    proxy.latency(0.05)
     done = subprocess.run(
         [c_program("signalled_reader"), *(mounted.at(key) for key in objects)],
         capture_output=True,
@@ -215,7 +215,7 @@ def test_a_program_under_a_storm_of_signals_sees_no_eintr(bucket, mount, proxy, 
     )
     assert done.returncode == 0, done.stderr
     signals, interrupted, count = map(int, done.stdout.split())
-    assert signals > 100
+    assert signals > 30
     assert interrupted == 0
     assert count == 20 * 200_000
 

@@ -62,7 +62,7 @@ def test_many_readers_stay_within_the_bar(bucket, mount, binary):
 
 @pytest.mark.seconds(180)
 def test_a_listing_gives_its_memory_back(bucket, mount, binary):
-    count = 20_000
+    count = 8000
     bucket.put_many(((f"big/entry-with-a-usual-name-{index:06}", b"") for index in range(count)))
     mounted = mount(bucket.uri, sync="1s")
     os.listdir(mounted.path)
