@@ -68,7 +68,7 @@ final class MemoryStore: Sendable {
                 }
                 state.owners[Int(slot)] = owner
                 state.blocks[Int(slot)] = block
-                arena.setWarmth(MemoryArena.Warmth.fresh, of: slot)
+                arena.noteEmpty(slot)
                 return slot
             }
             if let slot { return slot }
