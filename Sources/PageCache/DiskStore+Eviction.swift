@@ -115,7 +115,8 @@ extension DiskStore {
         }
     }
 
-    /// Removes a data file without record, or a record without data file, unless it is being written just now.
+    /// Removes a data file without record, or a record without data file, unless it is being written just
+    /// now.
     private func removeHalf(_ key: VersionKey) {
         withNames(of: key) {
             if files.file(for: key) == nil {

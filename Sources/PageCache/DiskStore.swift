@@ -21,7 +21,8 @@ final class DiskStore: Sendable {
     let restoredBuckets = Mutex(0)
     /// Buckets whose files the usage table names.
     let enteredBuckets = Atomic<Int>(0)
-    /// Whether a file could not be removed or a bucket not be read: then the table may never count as complete.
+    /// Whether a file could not be removed or a bucket not be read: then the table may never count as
+    /// complete.
     let hasUnknownFiles = Atomic<Bool>(false)
     private let nonces = Atomic<UInt64>(.random(in: 0...UInt64.max))
     private let logger: Logger

@@ -72,18 +72,26 @@ final class MemoryArena: @unchecked Sendable {
 
     // MARK: - Pins
 
-    /// Keeps a block from being evicted. Called under the lock of the content that holds it.
+    /// Keeps a block from being evicted.
+    ///
+    /// Called under the lock of the content that holds it.
     func pin(_ slot: UInt32) { pins[Int(slot)].add(1, ordering: .relaxed) }
 
-    /// Ends a pin; needs no lock. The order makes the reader's last look at the bytes come before their reuse.
+    /// Ends a pin; needs no lock.
+    ///
+    /// The order makes the reader's last look at the bytes come before their reuse.
     func unpin(_ slot: UInt32) { pins[Int(slot)].subtract(1, ordering: .releasing) }
 
-    /// Whether a reader or an admission needs the block. Under the content's lock a "no" stays true.
+    /// Whether a reader or an admission needs the block.
+    ///
+    /// Under the content's lock a "no" stays true.
     func isPinned(_ slot: UInt32) -> Bool { pins[Int(slot)].load(ordering: .acquiring) > 0 }
 
     // MARK: - Warmth
 
-    /// Notes that granules of a block were read to their end. Called under the content's lock.
+    /// Notes that granules of a block were read to their end.
+    ///
+    /// Called under the content's lock.
     /// - Parameters:
     ///   - read: A bit for each of them; may be none.
     ///   - present: A bit for each granule that is there.
@@ -95,7 +103,9 @@ final class MemoryArena: @unchecked Sendable {
         setWarmth(before | read == present ? Warmth.spent : Warmth.warm, of: slot)
     }
 
-    /// Notes that granules of a block have come. Called under the content's lock.
+    /// Notes that granules of a block have come.
+    ///
+    /// Called under the content's lock.
     func noteFilled(_ present: UInt8, _ slot: UInt32) {
         guard seen[Int(slot)].load(ordering: .relaxed) != present else { return }
         setWarmth(Warmth.fresh, of: slot)

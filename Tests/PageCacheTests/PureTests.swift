@@ -123,7 +123,9 @@ import Testing
     @Test func `the example of the design document is what is written`() throws {
         let example = FileVersion(
             uri: UFSURI("s3://bucket/some/prefix/of/normal/length/tiny/0"),
-            etag: ETag("0123456789abcdef0123456789abcdef"), size: 1)
+            etag: ETag("0123456789abcdef0123456789abcdef"),
+            size: 1
+        )
         #expect(VersionKey(example).path == "0a/c860f289b6c49085a813f8e68cafa1")
         let head = CacheRecord.encode(example, inode: 16_245_476, nonce: 0x556a_3660_0739_08c2)
         #expect(head.count == 192)
@@ -133,7 +135,9 @@ import Testing
         ]
         let bit = GranuleBits.mask(0..<1)
         let entry = CacheRecord.encode(
-            CacheRecord.Entry(region: 0, boot: boot, present: bit, trusted: bit), nonce: 0x556a_3660_0739_08c2)
+            CacheRecord.Entry(region: 0, boot: boot, present: bit, trusted: bit),
+            nonce: 0x556a_3660_0739_08c2
+        )
         #expect(Array(entry.prefix(4)) == [0x48, 0xe3, 0x61, 0x87])
         #expect(linux_crc32c(0, [UInt8(7)], 1) == 0x86b7_37ba)
     }
