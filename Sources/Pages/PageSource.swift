@@ -13,9 +13,9 @@ public protocol PageSource: Sendable {
     func cachedBytes(of version: FileVersion) -> Int64
 }
 
-/// One version of one file, open for reading. Dropping the last reference closes it.
+/// One version of one file, open for reading.
 ///
-/// Any thread may call it, several at once.
+/// Dropping the last reference closes it. Any thread may call it, several at once.
 public protocol PageFile: AnyObject, Sendable {
     /// What is read.
     var version: FileVersion { get }
