@@ -3,8 +3,9 @@ import CLinux
 import Glibc
 import PageCache
 
-// A record of the cache directory may hold anything after a crash or a bad disk: reading it must end with an error or
-// with granules inside the file it describes. The checksums are put right first, else no input would get past them.
+// A record of the cache directory may hold anything after a crash or a bad disk: reading it must end with
+// an error or with granules inside the file it describes. The checksums are put right first, else no input
+// would get past them.
 
 private func repaired(_ bytes: [UInt8]) -> [UInt8] {
     var bytes = bytes

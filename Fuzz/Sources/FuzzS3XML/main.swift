@@ -2,8 +2,8 @@ import CLibFuzzer
 import Glibc
 import ObjectStore
 
-// The scanner must end on any bytes, hand out ranges inside the document only, and never nest deeper than it says;
-// what it calls a listing must have been read by the scanner without an error.
+// The scanner must end on any bytes, hand out ranges inside the document only, and never nest deeper than
+// it says; what it calls a listing must have been read by the scanner without an error.
 
 private func scan(_ bytes: [UInt8]) {
     var scanner = XMLScanner(bytes: bytes)
