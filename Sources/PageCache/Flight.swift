@@ -112,11 +112,4 @@ struct Deadline: Sendable {
             tv_nsec: nanoseconds % 1_000_000_000
         )
     }
-
-    /// Whether it has passed.
-    var isOver: Bool {
-        var now = timespec()
-        clock_gettime(CLOCK_MONOTONIC, &now)
-        return (now.tv_sec, now.tv_nsec) >= (time.tv_sec, time.tv_nsec)
-    }
 }
