@@ -33,32 +33,47 @@ let package = Package(
         .target(name: "CFuse3Shim", dependencies: ["CFuse3"], cSettings: c),
         .systemLibrary(name: "CCurl", pkgConfig: "libcurl", providers: [.apt(["libcurl4-openssl-dev"])]),
         .target(
-            name: "CCurlShim", dependencies: ["CCurl"], cSettings: c,
-            linkerSettings: [.linkedLibrary("ssl"), .linkedLibrary("crypto")]),
+            name: "CCurlShim",
+            dependencies: ["CCurl"],
+            cSettings: c,
+            linkerSettings: [.linkedLibrary("ssl"), .linkedLibrary("crypto")]
+        ),
         .systemLibrary(name: "CCrypto", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
         .target(name: "CLinux", cSettings: c),
 
         // L1: identities, metadata, transport.
         .target(name: "Pages", swiftSettings: swift),
         .target(name: "Metadata", dependencies: ["Pages", "CLinux", metrics], swiftSettings: swift),
-        .target(name: "HTTPTransport", dependencies: ["CCurl", "CCurlShim", logging, metrics], swiftSettings: swift),
+        .target(
+            name: "HTTPTransport",
+            dependencies: ["CCurl", "CCurlShim", logging, metrics],
+            swiftSettings: swift
+        ),
         .target(name: "Telemetry", dependencies: [logging, metrics], swiftSettings: swift),
 
         // L2: the links of the chain.
         .target(
-            name: "FileSystem", dependencies: ["Pages", "Metadata", logging, metrics], swiftSettings: swift),
+            name: "FileSystem",
+            dependencies: ["Pages", "Metadata", logging, metrics],
+            swiftSettings: swift
+        ),
         .target(
-            name: "PageCache", dependencies: ["Pages", "CLinux", "CCrypto", logging, metrics], swiftSettings: swift),
+            name: "PageCache",
+            dependencies: ["Pages", "CLinux", "CCrypto", logging, metrics],
+            swiftSettings: swift
+        ),
         .target(
             name: "ObjectStore",
             dependencies: ["Pages", "Metadata", "HTTPTransport", "CCrypto", "CLinux", logging, metrics],
-            swiftSettings: swift),
+            swiftSettings: swift
+        ),
 
         // L3: the kernel's side.
         .target(
             name: "FuseMount",
             dependencies: ["FileSystem", "Pages", "Metadata", "CFuse3", "CFuse3Shim", logging, metrics],
-            swiftSettings: swift),
+            swiftSettings: swift
+        ),
 
         // L4: settings, command line, composition.
         .executableTarget(
@@ -69,39 +84,60 @@ let package = Package(
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Configuration", package: "swift-configuration"),
             ],
-            swiftSettings: swift),
+            swiftSettings: swift
+        ),
 
         .testTarget(name: "PagesTests", dependencies: ["Pages"], swiftSettings: swift),
         .testTarget(name: "MetadataTests", dependencies: ["Metadata", "Pages"], swiftSettings: swift),
-        .testTarget(name: "FileSystemTests", dependencies: ["FileSystem", "Metadata", "Pages"], swiftSettings: swift),
-        .testTarget(name: "PageCacheTests", dependencies: ["PageCache", "Pages", "CLinux"], swiftSettings: swift),
         .testTarget(
-            name: "HTTPTransportTests", dependencies: ["HTTPTransport", "TestServers"], swiftSettings: swift),
+            name: "FileSystemTests",
+            dependencies: ["FileSystem", "Metadata", "Pages"],
+            swiftSettings: swift
+        ),
+        .testTarget(
+            name: "PageCacheTests",
+            dependencies: ["PageCache", "Pages", "CLinux"],
+            swiftSettings: swift
+        ),
+        .testTarget(
+            name: "HTTPTransportTests",
+            dependencies: ["HTTPTransport", "TestServers"],
+            swiftSettings: swift
+        ),
         // Real servers for tests: SeaweedFS as S3, and processes that end with the test.
         .target(
-            name: "TestServers", dependencies: ["HTTPTransport", "ObjectStore"], path: "Tests/TestServers",
-            swiftSettings: swift),
+            name: "TestServers",
+            dependencies: ["HTTPTransport", "ObjectStore"],
+            path: "Tests/TestServers",
+            swiftSettings: swift
+        ),
         .testTarget(
             name: "ObjectStoreTests",
             dependencies: [
                 "ObjectStore", "HTTPTransport", "Metadata", "Pages", "TestServers", "CCurl", "CCurlShim",
                 logging,
             ],
-            swiftSettings: swift),
+            swiftSettings: swift
+        ),
         .target(name: "CMountTestSupport", path: "Tests/CMountTestSupport", cSettings: c),
         .testTarget(
             name: "FuseMountTests",
             dependencies: ["FuseMount", "FileSystem", "Pages", "CFuse3", "CMountTestSupport", logging],
-            swiftSettings: swift),
+            swiftSettings: swift
+        ),
         .testTarget(
-            name: "TelemetryTests", dependencies: ["Telemetry", logging, metrics], swiftSettings: swift),
+            name: "TelemetryTests",
+            dependencies: ["Telemetry", logging, metrics],
+            swiftSettings: swift
+        ),
         .testTarget(
             name: "AlluxioFuseTests",
             dependencies: [
                 "AlluxioFuse", "Telemetry", logging,
                 .product(name: "Configuration", package: "swift-configuration"),
             ],
-            swiftSettings: swift),
+            swiftSettings: swift
+        ),
         .testTarget(name: "TidyTests", swiftSettings: swift),
     ]
 )

@@ -5,8 +5,8 @@
     swift build -c release --build-tests -Xswiftc -enable-testing --scratch-path .build-release
     compare.py <minimal_server> <...PackageTests.xctest of .build-release> [rounds]
 
-Needs root and /dev/fuse. Prints CPU microseconds per operation, or CPU seconds per GiB, each the least of some
-rounds that alternate between both servers; and the ratio.
+Needs root and /dev/fuse. Prints CPU microseconds per operation, or CPU seconds per GiB, each the least of
+some rounds that alternate between both servers; and the ratio.
 """
 import glob, mmap, os, subprocess, sys, tempfile, time
 

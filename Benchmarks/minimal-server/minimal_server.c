@@ -5,7 +5,7 @@
 //   ./minimal_server [-m] [-d] [-a] <file> <mountpoint>
 //
 // -m: reads the file into memory first and replies from there; -d: open files go round the kernel's page
-// cache; -a: attributes are not cached. Runs in the foreground on up to ten threads; ends when it is unmounted.
+// cache; -a: attributes are not cached. Runs in the foreground on up to ten threads until it is unmounted.
 #define FUSE_USE_VERSION 314
 #define _GNU_SOURCE
 #include <errno.h>

@@ -82,11 +82,6 @@ long alluxio_curl_get_long(CURL *easy, CURLINFO info) {
     return curl_easy_getinfo(easy, info, &value) == CURLE_OK ? value : 0;
 }
 
-int64_t alluxio_curl_get_offset(CURL *easy, CURLINFO info) {
-    curl_off_t value = 0;
-    return curl_easy_getinfo(easy, info, &value) == CURLE_OK ? value : 0;
-}
-
 // libcurl parses the system's bundle again for every handle: about 20 ms and 2 MB each. One shared store
 // costs that once.
 void *alluxio_curl_load_trust(const char *file) {

@@ -77,10 +77,9 @@ static ssize_t write_init_reply(struct afuse_channel *channel, int fd, const str
     return writev(fd, patched, 2);
 }
 
-static ssize_t write_short_reply(struct afuse_channel *channel, int fd, uint64_t unique) {
+static ssize_t write_short_reply(int fd, uint64_t unique) {
     struct fuse_out_header header = {.len = sizeof header, .error = -EIO, .unique = unique};
     outcome |= AFUSE_REPLY_SHORT;
-    atomic_fetch_add_explicit(&channel->short_replies, 1, memory_order_relaxed);
     return write(fd, &header, sizeof header);
 }
 
@@ -91,7 +90,7 @@ static ssize_t channel_writev(int fd, struct iovec *parts, int count, void *user
         return write_init_reply(channel, fd, parts);
     }
     if (expected_bytes && header->error == 0 && header->len != sizeof *header + expected_bytes) {
-        ssize_t result = quiet(write_short_reply(channel, fd, header->unique));
+        ssize_t result = quiet(write_short_reply(fd, header->unique));
         return result < 0 ? result : (ssize_t)header->len;
     }
     return quiet(writev(fd, parts, count));
@@ -125,7 +124,7 @@ static ssize_t channel_splice_send(int in, off_t *in_offset, int out, off_t *out
             errno = EIO;
             return -1;
         }
-        ssize_t result = quiet(write_short_reply(channel, out, unique));
+        ssize_t result = quiet(write_short_reply(out, unique));
         return result < 0 && errno != ENOENT ? result : (ssize_t)count;
     }
     ssize_t result = quiet(splice(in, in_offset, out, out_offset, count, flags));
@@ -165,8 +164,4 @@ uint64_t afuse_channel_spliced_replies(const struct afuse_channel *channel) {
 
 uint64_t afuse_channel_spliced_bytes(const struct afuse_channel *channel) {
     return atomic_load_explicit(&channel->spliced_bytes, memory_order_relaxed);
-}
-
-uint64_t afuse_channel_short_replies(const struct afuse_channel *channel) {
-    return atomic_load_explicit(&channel->short_replies, memory_order_relaxed);
 }

@@ -44,8 +44,10 @@ static void look(const char *path, int out) {
         ssize_t count = readlink(link, finding.path, sizeof finding.path - 1);
         finding.path[count > 0 ? count : 0] = 0;
         if (write(3, &finding, sizeof finding) < 0) _exit(1);
-        // stat alone may be answered from what the kernel remembers of a daemon that is gone; statfs never is.
-        if (fstatat(fd, "", &attributes, AT_EMPTY_PATH) != 0 || fstatfs(fd, &totals) != 0) finding.error = errno;
+        // The kernel may answer stat from what it remembers of a daemon that is gone, but never statfs.
+        if (fstatat(fd, "", &attributes, AT_EMPTY_PATH) != 0 || fstatfs(fd, &totals) != 0) {
+            finding.error = errno;
+        }
     }
     finding.done = 1;
     if (write(3, &finding, sizeof finding) < 0) _exit(1);

@@ -38,7 +38,8 @@ uint32_t linux_crc32c_portable(uint32_t seed, const void *bytes, size_t count) {
     const uint8_t *p = bytes;
     uint32_t crc = ~seed;
     for (; count >= 8; count -= 8, p += 8) {
-        uint32_t low = crc ^ ((uint32_t)p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24);
+        uint32_t low = crc ^
+                       ((uint32_t)p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24);
         crc = crc_table[7][low & 0xff] ^ crc_table[6][(low >> 8) & 0xff] ^ crc_table[5][(low >> 16) & 0xff] ^
               crc_table[4][low >> 24] ^ crc_table[3][p[4]] ^ crc_table[2][p[5]] ^ crc_table[1][p[6]] ^
               crc_table[0][p[7]];
@@ -113,9 +114,10 @@ void linux_crc32c_pieces(const void *bytes, size_t count, size_t piece, uint32_t
 // --- memory ----------------------------------------------------------------------------------------------
 
 void *linux_memory_reserve(size_t bytes) {
-    void *start = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    const int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
+    void *start = mmap(NULL, bytes, PROT_READ | PROT_WRITE, flags, -1, 0);
     if (start == MAP_FAILED) return NULL;
-    // Blocks are used in ascending order, so huge pages waste at most one of them, and save a fault per 4 KiB.
+    // Blocks are used in ascending order, so huge pages waste one at most, and save a fault per 4 KiB.
     madvise(start, bytes, MADV_HUGEPAGE);
     return start;
 }

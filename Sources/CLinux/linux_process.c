@@ -19,7 +19,8 @@ int alluxio_pipe(int ends[2]) {
     return 0;
 }
 
-static int prepare(posix_spawn_file_actions_t *actions, posix_spawnattr_t *attributes, int output, int complaints) {
+static int prepare(posix_spawn_file_actions_t *actions, posix_spawnattr_t *attributes, int output,
+                   int complaints) {
     sigset_t none, all;
     sigemptyset(&none);
     sigfillset(&all);

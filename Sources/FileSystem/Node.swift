@@ -35,7 +35,7 @@ final class Node: @unchecked Sendable {
     /// When the store was last asked for this very name, monotonic nanoseconds.
     var validated = Int64.min
     /// What few nodes have.
-    private var extras: NodeExtras?
+    private var rare: PathAndNative?
     /// Handles that are open on it.
     var opens: UInt32 = 0
     /// Facts of one bit.
@@ -59,7 +59,7 @@ final class Node: @unchecked Sendable {
             UnsafeMutableRawBufferPointer(start: text + name.count, count: etagBytes)
                 .copyBytes(from: bytes.prefix(etagBytes))
         }
-        if let native = attributes.posix { extras = NodeExtras(native: native) }
+        if let native = attributes.posix { rare = PathAndNative(native: native) }
     }
 
     deinit { text.deallocate() }
@@ -75,22 +75,22 @@ final class Node: @unchecked Sendable {
     }
 
     /// What a local store knows natively; under the table's lock.
-    var native: POSIXAttributes? { extras?.native }
+    var native: POSIXAttributes? { rare?.native }
 
     /// The path's bytes; kept for directories, whose children need it.
     ///
     /// Under the table's lock.
     func path() -> [UInt8] {
-        if let path = extras?.path { return path }
+        if let path = rare?.path { return path }
         guard let parent else { return [] }
         var bytes = parent.path()
         bytes.reserveCapacity(bytes.count + 1 + name.count)
         if !bytes.isEmpty { bytes.append(UInt8(ascii: "/")) }
         bytes.append(contentsOf: name)
         guard kind == .directory else { return bytes }
-        let extras = extras ?? NodeExtras()
-        extras.path = bytes
-        self.extras = extras
+        let rare = rare ?? PathAndNative()
+        rare.path = bytes
+        self.rare = rare
         return bytes
     }
 
@@ -112,10 +112,10 @@ final class Node: @unchecked Sendable {
     func update(from attributes: Attributes) {
         let second: Int64 = 1_000_000_000
         if modified / second != attributes.modified / second { modified = attributes.modified }
-        if let native = attributes.posix, native != extras?.native {
-            let extras = extras ?? NodeExtras()
-            extras.native = native
-            self.extras = extras
+        if let native = attributes.posix, native != rare?.native {
+            let rare = rare ?? PathAndNative()
+            rare.native = native
+            self.rare = rare
         }
     }
 
@@ -157,8 +157,8 @@ struct NodeFlags: OptionSet {
     static let listed = NodeFlags(rawValue: 8)
 }
 
-/// What few nodes have: directories in use their path, files of local stores their native attributes.
-private final class NodeExtras {
+/// What few nodes have: directories in use their path, what is in a local store its native attributes.
+private final class PathAndNative {
     var path: [UInt8]?
     var native: POSIXAttributes?
 

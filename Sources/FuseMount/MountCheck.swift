@@ -53,7 +53,7 @@ enum MountCheck {
     }
 
     private static func checkHelper(_ options: MountOptions) throws(MountError) {
-        guard let helper = Helper.path else { throw .noHelper }
+        guard let helper = Fusermount.path else { throw .noHelper }
         var attributes = stat()
         guard stat(helper, &attributes) == 0, attributes.st_uid == 0, attributes.st_mode & S_ISUID != 0 else {
             throw .helperPowerless(helper)

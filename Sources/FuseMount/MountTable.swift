@@ -129,9 +129,9 @@ public enum MountTable {
     }
 
     private static func unmountThroughHelper(_ path: String, lazily: Bool) throws(UnmountError) {
-        guard Helper.path != nil else { throw .noHelper }
+        guard Fusermount.path != nil else { throw .noHelper }
         let arguments = ["-u", "-q"] + (lazily ? ["-z"] : []) + ["--", path]
-        guard Helper.run(arguments, within: .seconds(10)) != 0 else { return }
+        guard Fusermount.run(arguments, within: .seconds(10)) != 0 else { return }
         // It tells its reasons to people only.
         switch state(of: path) {
         case .none: throw .notMounted(path)

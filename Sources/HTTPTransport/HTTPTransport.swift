@@ -51,9 +51,9 @@ public final class HTTPTransport: Sendable {
 
     /// Sends a request and streams the response.
     ///
-    /// Redirects are not followed. Proxy environment variables are honoured by default. When a connection that had
-    /// been idle turns out to be closed before a byte of the response came, the request is sent once more on a new
-    /// one.
+    /// Redirects are not followed. Proxy environment variables are honoured by default. When a connection
+    /// that had been idle turns out to be closed before a byte of the response came, the request is sent
+    /// once more on a new one.
     /// - Parameters:
     ///   - request: What to send.
     ///   - onHead: Called once, when the final head has come. Returns whether `onBody` is to get the body; if

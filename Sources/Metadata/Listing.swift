@@ -1,14 +1,6 @@
 public import Pages
 import Synchronization
 
-/// One entry of a listing.
-public struct ListedEntry: Sendable {
-    /// The component's bytes.
-    public let name: [UInt8]
-    /// What the store said of it.
-    public let attributes: Attributes
-}
-
 /// One directory's entries, as one snapshot of the store, filled page by page by whoever reads it.
 ///
 /// Entries keep their index for the life of the listing, so an index serves as a directory cookie. Compact:

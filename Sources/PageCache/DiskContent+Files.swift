@@ -23,6 +23,7 @@ extension DiskContent {
 
     /// Looks for the record and the data file, and reads the entries for a run of granules.
     private func lookUp(_ granules: Range<Int>) {
+        guard !store.isKnownAbsent(key) else { return state.withLock { $0.reset() } }
         guard let record = openRecordForReading() else { return }
         var bytes = [UInt8](repeating: 0, count: min(CacheLimits.headerBytesMaximum, 4096))
         var count = linux_pread_all(record.number, &bytes, bytes.count, 0)
@@ -36,17 +37,22 @@ extension DiskContent {
         }
         guard let header = found else {
             store.droppedCorrupt("record", recordPath)
-            return removeFiles()
+            removeFiles()
+            return
         }
         let data = linux_open_at(store.directory.descriptor, dataPath, O_RDWR | O_NOFOLLOW, 0)
-        guard data >= 0 else { return removeFiles() }
+        guard data >= 0 else {
+            removeFiles()
+            return
+        }
         let descriptor = Descriptor(data)
         var status = stat()
         guard header.version == version, fstat(data, &status) == 0,
             UInt64(status.st_ino) == header.inode, Int64(status.st_size) == version.size
         else {
             store.droppedCorrupt("identity", recordPath)
-            return removeFiles()
+            removeFiles()
+            return
         }
         let age = DiskStore.now
         store.usage.withLock {
@@ -139,7 +145,9 @@ extension DiskContent {
     /// Removes both files, the record first, and forgets what was in them.
     ///
     /// The caller holds the stripe.
-    func removeFiles() {
+    /// - Returns: Bytes freed.
+    @discardableResult
+    func removeFiles() -> Int64 {
         let old = state.withLock { state in
             let old = state.descriptor
             state.reset()
@@ -147,9 +155,11 @@ extension DiskContent {
         }
         store.descriptors.remove(self)
         withExtendedLifetime(old) {}
-        let result = store.unlinkFiles(of: key)
-        guard result != 0 else { return }
-        state.withLock { $0.isBroken = true }
+        guard store.unlinkFiles(of: key) == 0 else {
+            state.withLock { $0.isBroken = true }
+            return 0
+        }
+        return store.usage.withLock { $0.remove(key) }
     }
 
     /// Opens the data file, or makes it when there is none and something is to be written.
@@ -209,9 +219,10 @@ extension DiskContent {
             return nil
         }
         store.usage.withLock { $0.discover(key, bytes: 0, lastUse: DiskStore.now) }
+        let nonce = store.nextNonce()
         state.withLock { state in
             state.inode = UInt64(status.st_ino)
-            state.nonce = .random(in: 1...UInt64.max)
+            state.nonce = nonce
             state.descriptor = descriptor
         }
         return descriptor

@@ -204,8 +204,7 @@ extension DiskContent {
 
     /// A record that still names bytes which are no longer there must not stay: the files go instead.
     private func giveUp() {
-        store.withNames(of: key) { removeFiles() }
-        store.usage.withLock { _ = $0.remove(key) }
+        store.withNames(of: key) { _ = removeFiles() }
     }
 
     /// Gives up the whole version: loans go on with the removed file.
@@ -220,8 +219,7 @@ extension DiskContent {
         }
         guard isMine else { return 0 }
         defer { state.withLock { $0.isRecordBusy = false } }
-        store.withNames(of: key) { removeFiles() }
-        return store.usage.withLock { $0.remove(key) }
+        return store.withNames(of: key) { removeFiles() }
     }
 }
 

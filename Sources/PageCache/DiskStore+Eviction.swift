@@ -73,6 +73,7 @@ extension DiskStore {
             let result = -errno
             guard result == -ENOENT else {
                 failed("remove a cache file", result)
+                hasUnknownFiles.store(true, ordering: .releasing)
                 return result
             }
         }
@@ -109,7 +110,20 @@ extension DiskStore {
             }
             guard bucket < 256 else { return true }
             restoreBucket(bucket)
+            enteredBuckets.add(1, ordering: .releasing)
             guard Self.now &- begin <= milliseconds else { return bucket == 255 }
+        }
+    }
+
+    /// Removes a data file without record, or a record without data file, unless it is being written just
+    /// now.
+    private func removeHalf(_ key: VersionKey) {
+        withNames(of: key) {
+            if files.file(for: key) == nil {
+                _ = unlinkFiles(of: key)
+            } else if usage.withLock({ $0.entries[key] == nil }) {
+                hasUnknownFiles.store(true, ordering: .releasing)
+            }
         }
     }
 
@@ -117,6 +131,7 @@ extension DiskStore {
         let digits = String(bucket, radix: 16)
         let name = digits.count == 1 ? "0" + digits : digits
         guard let names = DirectoryScan.names(name, below: directory.descriptor) else {
+            hasUnknownFiles.store(true, ordering: .releasing)
             return failed("list a bucket", -errno)
         }
         let records = Set(names.lazy.filter { $0.hasSuffix(".record") }.map { $0.dropLast(7) })
@@ -126,14 +141,13 @@ extension DiskStore {
         for stem in records.union(data) {
             guard let key = VersionKey(hexadecimal: name + stem), key.bucket == bucket else { continue }
             guard records.contains(stem), data.contains(stem) else {
-                withNames(of: key) {
-                    if files.file(for: key) == nil { _ = unlinkFiles(of: key) }
-                }
+                removeHalf(key)
                 continue
             }
             var status = stat()
             guard fstatat(directory.descriptor, "\(name)/\(stem).data", &status, AT_SYMLINK_NOFOLLOW) == 0
             else {
+                if errno != ENOENT { hasUnknownFiles.store(true, ordering: .releasing) }
                 continue
             }
             let used = max(status.st_atim.tv_sec, status.st_mtim.tv_sec)

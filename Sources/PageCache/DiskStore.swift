@@ -19,6 +19,12 @@ final class DiskStore: Sendable {
     let usage = Mutex(UsageTable())
     let isEvicting = Atomic<Bool>(false)
     let restoredBuckets = Mutex(0)
+    /// Buckets whose files the usage table names.
+    let enteredBuckets = Atomic<Int>(0)
+    /// Whether a file could not be removed or a bucket not be read: then the table may never count as
+    /// complete.
+    let hasUnknownFiles = Atomic<Bool>(false)
+    private let nonces = Atomic<UInt64>(.random(in: 0...UInt64.max))
     private let logger: Logger
     private let stripes: [Stripe]
     private let dirty = Mutex<[VersionKey: DiskContent]>([:])
@@ -62,6 +68,18 @@ final class DiskStore: Sendable {
     /// Runs `body` while no other thread looks up, makes or removes the files of a version.
     func withNames<Result>(of key: VersionKey, _ body: () -> Result) -> Result {
         stripes[Int(key.low % UInt64(Self.stripeCount))].mutex.withLock { _ in body() }
+    }
+
+    /// A number that no other record has.
+    func nextNonce() -> UInt64 {
+        // A step that is odd visits every number before one comes again.
+        nonces.wrappingAdd(0x9e37_79b9_7f4a_7c15, ordering: .relaxed).newValue
+    }
+
+    /// Whether a version certainly has no files: the usage table names all that there are, and not this one.
+    func isKnownAbsent(_ key: VersionKey) -> Bool {
+        enteredBuckets.load(ordering: .acquiring) == 256 && !hasUnknownFiles.load(ordering: .acquiring)
+            && usage.withLock { $0.entries[key] == nil }
     }
 
     // MARK: - Room

@@ -5,11 +5,14 @@ import Synchronization
 ///
 /// Memory comes when a block is first written and stays while the cache is at work: a fresh page costs a
 /// fault and a zeroing, about as much as the copy itself. Any thread may call it.
+// Safety: the pointers are set once and valid until deinit, and what they lead to is atomic but for the blocks;
+// a block's bytes are written only by the admission that holds the block and read only where they were
+// published under the content's lock.
 final class MemoryArena: @unchecked Sendable {
-    // Safety: base and warmth are set once and valid until deinit; a block's bytes are written only by the
-    // admission that holds the block and read only where they were published under the content's lock.
     private let base: UnsafeMutableRawPointer
     private let warmth: UnsafeMutablePointer<Atomic<UInt8>>
+    private let seen: UnsafeMutablePointer<Atomic<UInt8>>
+    private let pins: UnsafeMutablePointer<Atomic<UInt32>>
     /// How many blocks there are.
     let blockCount: Int
 
@@ -41,13 +44,23 @@ final class MemoryArena: @unchecked Sendable {
         }
         self.base = base
         warmth = .allocate(capacity: blockCount)
-        for slot in 0..<blockCount { (warmth + slot).initialize(to: Atomic(Warmth.free)) }
+        seen = .allocate(capacity: blockCount)
+        pins = .allocate(capacity: blockCount)
+        for slot in 0..<blockCount {
+            (warmth + slot).initialize(to: Atomic(Warmth.free))
+            (seen + slot).initialize(to: Atomic(0))
+            (pins + slot).initialize(to: Atomic(0))
+        }
     }
 
     deinit {
         linux_memory_release(base, blockCount * Self.blockBytes)
         warmth.deinitialize(count: blockCount)
         warmth.deallocate()
+        seen.deinitialize(count: blockCount)
+        seen.deallocate()
+        pins.deinitialize(count: blockCount)
+        pins.deallocate()
     }
 
     /// The bytes of a block.
@@ -56,6 +69,53 @@ final class MemoryArena: @unchecked Sendable {
             start: base + Int(slot) * Self.blockBytes,
             count: Self.blockBytes
         )
+    }
+
+    // MARK: - Pins
+
+    /// Keeps a block from being evicted.
+    ///
+    /// Called under the lock of the content that holds it.
+    func pin(_ slot: UInt32) { pins[Int(slot)].add(1, ordering: .relaxed) }
+
+    /// Ends a pin; needs no lock.
+    ///
+    /// The order makes the reader's last look at the bytes come before their reuse.
+    func unpin(_ slot: UInt32) { pins[Int(slot)].subtract(1, ordering: .releasing) }
+
+    /// Whether a reader or an admission needs the block.
+    ///
+    /// Under the content's lock a "no" stays true.
+    func isPinned(_ slot: UInt32) -> Bool { pins[Int(slot)].load(ordering: .acquiring) > 0 }
+
+    // MARK: - Warmth
+
+    /// Notes that granules of a block were read to their end.
+    ///
+    /// Called under the content's lock.
+    /// - Parameters:
+    ///   - read: A bit for each of them; may be none.
+    ///   - present: A bit for each granule that is there.
+    ///   - slot: The block.
+    func note(_ read: UInt8, of present: UInt8, readIn slot: UInt32) {
+        let before = seen[Int(slot)].load(ordering: .relaxed)
+        guard before & read == 0 else { return setWarmth(Warmth.hot, of: slot) }
+        seen[Int(slot)].store(before | read, ordering: .relaxed)
+        setWarmth(before | read == present ? Warmth.spent : Warmth.warm, of: slot)
+    }
+
+    /// Notes that granules of a block have come.
+    ///
+    /// Called under the content's lock.
+    func noteFilled(_ present: UInt8, _ slot: UInt32) {
+        guard seen[Int(slot)].load(ordering: .relaxed) != present else { return }
+        setWarmth(Warmth.fresh, of: slot)
+    }
+
+    /// Notes that a block begins a new life with nothing in it.
+    func noteEmpty(_ slot: UInt32) {
+        seen[Int(slot)].store(0, ordering: .relaxed)
+        setWarmth(Warmth.fresh, of: slot)
     }
 
     /// How warm a block is.

@@ -12,12 +12,8 @@ final class MemoryContent: StoredContent {
     struct Block {
         /// Where its bytes lie.
         let slot: UInt32
-        /// Readers and admissions that need it to stay.
-        var pins: UInt32
         /// A bit for each granule that is there.
         var present: UInt8 = 0
-        /// A bit for each granule that was read to its end.
-        var seen: UInt8 = 0
     }
 
     private struct State {
@@ -89,54 +85,39 @@ final class MemoryContent: StoredContent {
         let granules = Granule.range(of: span)
         // A granule counts as read when its last byte was: then a stream of odd-sized reads reads each once.
         let ended = span.end == size ? granules : granules.lowerBound..<Int(span.end / Int64(Granule.bytes))
-        let found = state.withLock { state -> [UInt32]? in
+        let found = state.withLock { state -> [Block]? in
+            var found: [Block] = []
+            found.reserveCapacity(blocks.count)
             // Only a read that gets all its bytes counts as a reading, so the look comes before the note.
             for number in blocks {
                 let wanted = Self.mask(number, granules)
                 guard let block = state.blocks[number], block.present & wanted == wanted else { return nil }
+                found.append(block)
             }
-            var slots: [UInt32] = []
-            slots.reserveCapacity(blocks.count)
-            for number in blocks {
-                guard let index = state.blocks.index(forKey: number) else { continue }
-                var block = state.blocks.values[index]
-                block.pins += 1
-                note(Self.mask(number, ended), readIn: &block)
-                state.blocks.values[index] = block
-                slots.append(block.slot)
+            for (number, block) in zip(blocks, found) {
+                store.arena.pin(block.slot)
+                store.arena.note(Self.mask(number, ended), of: block.present, readIn: block.slot)
             }
-            return slots
+            return found
         }
         guard let found else { return nil }
         store.touch()
         return PinnedBytes(
             pieces: pieces(of: span, in: found),
-            pin: MemoryPin(content: self, blocks: blocks)
+            pin: MemoryPin(store.arena, found)
         )
     }
 
-    /// Keeps the book that decides which blocks go first.
-    private func note(_ read: UInt8, readIn block: inout Block) {
-        let warmth: UInt8
-        if block.seen & read != 0 {
-            warmth = MemoryArena.Warmth.hot
-        } else {
-            block.seen |= read
-            warmth = block.seen == block.present ? MemoryArena.Warmth.spent : MemoryArena.Warmth.warm
-        }
-        store.arena.setWarmth(warmth, of: block.slot)
-    }
-
     /// The bytes of a span in its blocks; neighbours in memory become one piece.
-    private func pieces(of span: Span, in slots: [UInt32]) -> [PinnedBytes.Piece] {
+    private func pieces(of span: Span, in blocks: [Block]) -> [PinnedBytes.Piece] {
         var pieces: [PinnedBytes.Piece] = []
         var position = span.offset
         var index = 0
         while position < span.end {
             let inside = Int(position % Self.blockBytes)
             var count = MemoryArena.blockBytes - inside
-            let first = store.arena.bytes(of: slots[index])
-            while index + 1 < slots.count, slots[index + 1] == slots[index] + 1 {
+            let first = store.arena.bytes(of: blocks[index].slot)
+            while index + 1 < blocks.count, blocks[index + 1].slot == blocks[index].slot + 1 {
                 count += MemoryArena.blockBytes
                 index += 1
             }
@@ -149,12 +130,6 @@ final class MemoryContent: StoredContent {
         return pieces
     }
 
-    fileprivate func unpin(_ blocks: ClosedRange<Int>) {
-        state.withLock { state in
-            for block in blocks { state.blocks[block]?.pins -= 1 }
-        }
-    }
-
     /// Gives up blocks to eviction.
     /// - Parameter held: Blocks and the slots that they are thought to be in.
     /// - Returns: The slots that are free now, and the bytes that were in them: without those whose blocks
@@ -164,7 +139,8 @@ final class MemoryContent: StoredContent {
             var slots: [UInt32] = []
             var granules = 0
             for holding in held {
-                guard let block = state.blocks[holding.block], block.slot == holding.slot, block.pins == 0
+                guard let block = state.blocks[holding.block], block.slot == holding.slot,
+                    !store.arena.isPinned(holding.slot)
                 else {
                     continue
                 }
@@ -190,8 +166,9 @@ final class MemoryContent: StoredContent {
     func hold(_ blocks: Range<Int>) -> [UnsafeMutableRawBufferPointer] {
         let absent = state.withLock { state in
             blocks.filter { block in
-                state.blocks[block]?.pins += 1
-                return state.blocks[block] == nil
+                guard let held = state.blocks[block] else { return true }
+                store.arena.pin(held.slot)
+                return false
             }
         }
         let allotted = absent.isEmpty ? [] : store.allot(absent, to: self)
@@ -200,18 +177,15 @@ final class MemoryContent: StoredContent {
         state.withLock { state in
             for (block, slot) in zip(absent, allotted) {
                 // Another admission into the same block may have been faster.
-                if state.blocks[block] == nil {
-                    state.blocks[block] = Block(slot: slot, pins: 1)
-                } else {
-                    state.blocks[block]?.pins += 1
-                    spare.append(slot)
-                }
+                let kept = state.blocks[block]?.slot ?? slot
+                store.arena.pin(kept)
+                if kept == slot { state.blocks[block] = Block(slot: slot) } else { spare.append(slot) }
             }
             let end = absent.count > allotted.count ? absent[allotted.count] : blocks.upperBound
             held = (blocks.lowerBound..<end).compactMap { state.blocks[$0]?.slot }
             // What lies behind the first block that is not to be had is of no use.
             for block in end..<blocks.upperBound where !absent.contains(block) {
-                state.blocks[block]?.pins -= 1
+                if let slot = state.blocks[block]?.slot { store.arena.unpin(slot) }
             }
         }
         store.giveBack(spare)
@@ -229,14 +203,13 @@ final class MemoryContent: StoredContent {
                 let last = (granules.upperBound - 1) / Self.blockGranules
                 for block in granules.lowerBound / Self.blockGranules...last {
                     state.blocks[block]?.present |= Self.mask(block, granules)
-                    guard let held = state.blocks[block], held.seen != held.present else { continue }
-                    store.arena.setWarmth(MemoryArena.Warmth.fresh, of: held.slot)
+                    if let held = state.blocks[block] { store.arena.noteFilled(held.present, held.slot) }
                 }
             }
             for block in blocks {
                 guard let held = state.blocks[block] else { continue }
-                state.blocks[block]?.pins -= 1
-                guard held.pins == 1, held.present == 0 else { continue }
+                store.arena.unpin(held.slot)
+                guard held.present == 0, !store.arena.isPinned(held.slot) else { continue }
                 state.blocks[block] = nil
                 empty.append(held.slot)
             }
@@ -248,15 +221,17 @@ final class MemoryContent: StoredContent {
 
 /// Keeps blocks in memory until a reply is out.
 private final class MemoryPin: Pin {
-    private let content: MemoryContent
-    private let blocks: ClosedRange<Int>
+    private let arena: MemoryArena
+    private let blocks: [MemoryContent.Block]
 
-    init(content: MemoryContent, blocks: ClosedRange<Int>) {
-        self.content = content
+    init(_ arena: MemoryArena, _ blocks: [MemoryContent.Block]) {
+        self.arena = arena
         self.blocks = blocks
     }
 
-    deinit { content.unpin(blocks) }
+    deinit {
+        for block in blocks { arena.unpin(block.slot) }
+    }
 }
 
 extension [Range<Int>] {

@@ -70,7 +70,7 @@ final class MemoryStore: Sendable {
                 while found.count < blocks.count, let slot = state.takeFree(of: arena.blockCount) {
                     state.owners[Int(slot)] = owner
                     state.blocks[Int(slot)] = blocks[found.count]
-                    arena.setWarmth(MemoryArena.Warmth.fresh, of: slot)
+                    arena.noteEmpty(slot)
                     found.append(slot)
                 }
             }

@@ -13,9 +13,9 @@ public protocol PageSource: Sendable {
     func cachedBytes(of version: FileVersion) -> Int64
 }
 
-/// One version of one file, open for reading. Dropping the last reference closes it.
+/// One version of one file, open for reading.
 ///
-/// Any thread may call it, several at once.
+/// Dropping the last reference closes it. Any thread may call it, several at once.
 public protocol PageFile: AnyObject, Sendable {
     /// What is read.
     var version: FileVersion { get }
@@ -41,7 +41,7 @@ public protocol PageFile: AnyObject, Sendable {
     /// - Throws: What the next link threw. A reader of the same bytes will ask again and see its own error.
     func load(_ span: Span) throws(StoreError)
 
-    /// Whether every byte of a span is in the cache or being fetched, so that a ``load(_:)`` would do nothing.
+    /// Whether every byte of a span is cached or being fetched, so that a ``load(_:)`` would do nothing.
     /// - Parameter span: Inside the version's size.
     /// - Returns: `true` if nothing of the span is missing and unclaimed.
     func isCovered(_ span: Span) -> Bool

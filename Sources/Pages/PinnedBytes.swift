@@ -46,6 +46,7 @@ public struct PinnedBytes {
     /// Runs `body` while the pin is held for certain.
     /// - Parameter body: Uses the pieces; must not keep them.
     /// - Returns: What `body` returns.
+    /// - Throws: What `body` throws.
     public func withPieces<Result, Failure: Error>(
         _ body: ([Piece]) throws(Failure) -> Result
     ) throws(Failure) -> Result {

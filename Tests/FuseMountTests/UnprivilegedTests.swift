@@ -6,7 +6,7 @@ import Testing
 
 /// What the tests of user 65534 need: the helper, and that user may run this very program.
 private let canTestUnprivileged: Bool = {
-    guard canMount, Helper.path != nil, let program = testProgram else { return false }
+    guard canMount, Fusermount.path != nil, let program = testProgram else { return false }
     let script = "exec setpriv --reuid 65534 --regid 65534 --clear-groups test -x \"$1\""
     guard let child = try? ChildProcess("unshare", ["-m", "sh", "-c", script, "sh", program]) else {
         return false

@@ -6,7 +6,8 @@ import Testing
 
 @testable import PageCache
 
-/// kill -9 while the cache is being filled and evicted, then a new process on the same directory in the same boot.
+/// kill -9 while the cache is being filled and evicted, then a new process on the same directory in the
+/// same boot.
 @Suite(.serialized) struct CrashTests {
     private static let versions = (0..<4).map {
         FileVersion.test("f\($0)", size: Int64(3_000_000 + $0 * 2_000_000))

@@ -120,6 +120,28 @@ import Testing
         }
     }
 
+    @Test func `the example of the design document is what is written`() throws {
+        let example = FileVersion(
+            uri: UFSURI("s3://bucket/some/prefix/of/normal/length/tiny/0"),
+            etag: ETag("0123456789abcdef0123456789abcdef"),
+            size: 1
+        )
+        #expect(VersionKey(example).path == "0a/c860f289b6c49085a813f8e68cafa1")
+        let head = CacheRecord.encode(example, inode: 16_245_476, nonce: 0x556a_3660_0739_08c2)
+        #expect(head.count == 192)
+        #expect(Array(head.suffix(4)) == [0x7b, 0x06, 0x45, 0x1b])
+        let boot: [UInt8] = [
+            0xa6, 0x7d, 0xa1, 0xba, 0x9e, 0xe8, 0x44, 0x82, 0x81, 0x63, 0x5e, 0xa6, 0x2a, 0x4c, 0x9a, 0x38,
+        ]
+        let bit = GranuleBits.mask(0..<1)
+        let entry = CacheRecord.encode(
+            CacheRecord.Entry(region: 0, boot: boot, present: bit, trusted: bit),
+            nonce: 0x556a_3660_0739_08c2
+        )
+        #expect(Array(entry.prefix(4)) == [0x48, 0xe3, 0x61, 0x87])
+        #expect(linux_crc32c(0, [UInt8(7)], 1) == 0x86b7_37ba)
+    }
+
     @Test(arguments: [UInt64.random(in: 0...UInt64.max)])
     func `every changed or missing byte is noticed`(seed: UInt64) throws {
         print("seed \(seed)")

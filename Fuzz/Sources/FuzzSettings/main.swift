@@ -1,7 +1,7 @@
 import CLibFuzzer
 import Glibc
 
-// Properties files and option lists come from people: any bytes must give settings or one clear error of one line.
+// Properties files and option lists come from people: any bytes must give settings or an error of one line.
 
 private func properties(_ bytes: [UInt8]) {
     guard let entries = try? PropertiesFile.parse(bytes) else { return }

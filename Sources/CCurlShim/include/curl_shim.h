@@ -36,7 +36,6 @@ CURLcode alluxio_curl_set_receivers(CURL *easy, alluxio_curl_receive on_header, 
                                     void *context, alluxio_curl_watch *watch);
 
 long alluxio_curl_get_long(CURL *easy, CURLINFO info);
-int64_t alluxio_curl_get_offset(CURL *easy, CURLINFO info);
 
 /// Loads certificate authorities once, to be shared by every handle that `alluxio_curl_share_trust` is called
 /// on. Returns an opaque store, or NULL if the file cannot be read or holds no certificate. NULL loads the

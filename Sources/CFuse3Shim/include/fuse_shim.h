@@ -21,7 +21,6 @@ struct afuse_channel {
     uint32_t max_pages;       // of the reply to INIT
     _Atomic uint64_t spliced_replies;
     _Atomic uint64_t spliced_bytes;
-    _Atomic uint64_t short_replies;  // replies turned into EIO because their file was shorter than promised
 };
 
 // Bytes of a reply: memory if `memory` is not NULL, else `count` bytes at `offset` of `descriptor`.
@@ -50,10 +49,9 @@ struct afuse_channel *afuse_channel_create(void *context, bool wants_direct_mmap
 void afuse_channel_free(struct afuse_channel *channel);
 // Puts the hook between libfuse and the device of a mounted session. 0 or -errno.
 int afuse_channel_attach(struct afuse_channel *channel, struct fuse_session *session);
-// How often and how much was spliced to the device; replies that were shorter than promised.
+// How often and how much was spliced to the device.
 uint64_t afuse_channel_spliced_replies(const struct afuse_channel *channel);
 uint64_t afuse_channel_spliced_bytes(const struct afuse_channel *channel);
-uint64_t afuse_channel_short_replies(const struct afuse_channel *channel);
 // The message that asked for `channel`.
 static inline struct afuse_channel *afuse_request_channel(fuse_req_t request) {
     return (struct afuse_channel *)fuse_req_userdata(request);

@@ -6,7 +6,7 @@
 
 // Memory, checksums and positioned file I/O for the page cache.
 
-// CRC-32C (Castagnoli) of `count` bytes, continued from `seed` (0 to begin). Uses the CPU's instruction if it has one.
+// CRC-32C (Castagnoli) of `count` bytes, continued from `seed` (0 to begin). By the CPU's instruction if any.
 uint32_t linux_crc32c(uint32_t seed, const void *bytes, size_t count);
 // The same without the CPU's instruction; for comparison.
 uint32_t linux_crc32c_portable(uint32_t seed, const void *bytes, size_t count);

@@ -4,8 +4,9 @@
 
 #include <stdint.h>
 
-// Opens `path` below the directory `directory`: never outside of it, and through no symbolic link on the way. With
-// O_PATH | O_NOFOLLOW in `flags` a link at the end is opened itself. -ENOSYS or -EPERM where the call is not offered.
+// Opens `path` below the directory `directory`: never outside of it, and through no symbolic link on the
+// way. With O_PATH | O_NOFOLLOW in `flags` a link at the end is opened itself. -ENOSYS or -EPERM where the
+// call is not offered.
 int alluxio_open_beneath(int directory, const char *path, uint64_t flags);
 
 // Flags that Swift does not see without _GNU_SOURCE.

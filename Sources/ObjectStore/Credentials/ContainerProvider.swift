@@ -50,7 +50,7 @@ struct ContainerProvider: CredentialsProvider {
         return full
     }
 
-    /// Whether a token may be sent to an address: over TLS to anyone, else only to what cannot leave the machine.
+    /// Whether a token may be sent to an address: over TLS to anyone, else only within the machine.
     static func isAllowed(_ url: String) -> Bool {
         let lowered = url.lowercased()
         if lowered.hasPrefix("https://") { return lowered.utf8.count > 8 }

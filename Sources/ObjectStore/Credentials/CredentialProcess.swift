@@ -21,7 +21,7 @@ struct CredentialProcess: Sendable {
 
     /// Runs the command to its end.
     ///
-    /// A command that does not end in time, or prints too much, is killed with everything in its process group.
+    /// A command that does not end in time, or prints too much, is killed with its whole process group.
     /// - Returns: What it printed to standard output.
     /// - Throws: ``CredentialsError/failed(_:)`` with its exit status and the first line of its complaints.
     func run() throws(CredentialsError) -> [UInt8] {

@@ -39,7 +39,7 @@ public protocol CredentialsSource: Sendable {
     /// - Throws: ``CredentialsError`` if there are none.
     func credentials() throws(CredentialsError) -> Credentials?
 
-    /// Says that the store refused these (ExpiredToken, InvalidAccessKeyId), so that the next call gets fresh ones.
+    /// Says that the store refused these (say, ExpiredToken), so that the next call gets fresh ones.
     /// - Parameter used: What the refused request was signed with.
     func invalidate(_ used: Credentials)
 }

@@ -16,7 +16,7 @@ public struct CredentialsOptions: Sendable {
     public var profile: String?
     /// The region whose STS is asked; nil for the environment's or the profile's.
     public var region: String?
-    /// The environment of the process: the `AWS_*` variables and `HOME`; a `credential_process` gets all of it.
+    /// The process's environment: the `AWS_*` variables and `HOME`; a `credential_process` gets all of it.
     public var environment: [String: String]
 
     /// Looks at nothing but an environment.
@@ -26,11 +26,11 @@ public struct CredentialsOptions: Sendable {
     }
 }
 
-/// Finds credentials in the places and the order that users of AWS know, and fetches them anew before they end.
+/// Finds credentials in the places and the order that users of AWS know, and renews them before they end.
 ///
-/// Mount settings, environment, web identity, profile, container, instance. Any thread may call it. While there are
-/// usable credentials one thread at most waits for new ones, the others go on with the old; if there are none, all
-/// wait for the one that asks, at most for the sum of the deadlines of what it asks (a
+/// Mount settings, environment, web identity, profile, container, instance. Any thread may call it. While
+/// there are usable credentials one thread at most waits for new ones, the others go on with the old; if
+/// there are none, all wait for the one that asks, at most for the sum of the deadlines of what it asks (a
 /// `credential_process` has 30 s, a metadata service the transport's).
 public final class CredentialsChain: CredentialsSource {
     /// The shared files, also for their `region` and `endpoint_url`.

@@ -19,8 +19,8 @@ enum CredentialsJSON {
     ///   - bytes: The body of the answer.
     ///   - source: Who answered, for errors.
     /// - Returns: Temporary credentials.
-    /// - Throws: ``CredentialsError/failed(_:)`` if anything is missing; no part of the document is quoted but its
-    ///   own error code and message.
+    /// - Throws: ``CredentialsError/failed(_:)`` if anything is missing; no part of the document is quoted
+    ///   but its own error code and message.
     static func service(_ bytes: [UInt8], from source: String) throws(CredentialsError) -> Credentials {
         let document = try decode(bytes, from: source)
         if let code = document.Code, code != "Success" {

@@ -6,8 +6,8 @@ protocol CredentialsProvider: Sendable {
     /// Looks there now.
     ///
     /// - Returns: Credentials, or why the place has none, in a few words; the chain then asks the next one.
-    /// - Throws: ``CredentialsError/failed(_:)`` if the place is set up for credentials but cannot give them. The
-    ///   chain stops there: going on would silently act under another identity.
+    /// - Throws: ``CredentialsError/failed(_:)`` if the place is set up for credentials but cannot give
+    ///   them. The chain stops there: going on would silently act under another identity.
     func fetch() throws(CredentialsError) -> ProviderAnswer
 }
 

@@ -1,12 +1,13 @@
 /// A file in the form of `~/.aws/config` and `~/.aws/credentials`: sections of `name = value` lines.
 ///
 /// Reading it is total: any bytes give a document, and lines that are no part of it are counted, so that an
-/// error can point at them. The rules are those of AWS's SDKs: `#` and `;` begin comment lines, and comments behind
-/// a value if a blank precedes them; a line that begins with a blank continues the value above, or, below a name
-/// without a value, is a nested `name = value`; names ignore case; the last of two equal names wins.
+/// error can point at them. The rules are those of AWS's SDKs: `#` and `;` begin comment lines, and
+/// comments behind a value if a blank precedes them; a line that begins with a blank continues the value
+/// above, or, below a name without a value, is a nested `name = value`; names ignore case; the last of two
+/// equal names wins.
 public struct ProfileDocument: Hashable, Sendable {
-    /// Sections by the text between their brackets, blanks made single; properties by lower-case name, nested ones
-    /// as `outer.inner`.
+    /// Sections by the text between their brackets, blanks made single; properties by lower-case name,
+    /// nested ones as `outer.inner`.
     public private(set) var sections: [String: [String: String]] = [:]
     /// Lines that could not be read, counted from 1; the first 16 of them.
     public private(set) var unreadableLines: [Int] = []
@@ -93,7 +94,7 @@ public struct ProfileDocument: Hashable, Sendable {
         guard !name.isEmpty else { return nil }
         let lowered = String(decoding: name, as: UTF8.self).lowercased()
         var value = content[(equals + 1)...].trimmed()
-        // A command may well hold `;` or `#`; SDKs differ, and cutting a command is worse than keeping a comment.
+        // A command may hold `;` or `#`; SDKs differ, and a cut command is worse than a kept comment.
         if lowered != "credential_process" { value = withoutComment(value) }
         return (lowered, String(decoding: value, as: UTF8.self))
     }

@@ -14,8 +14,8 @@ struct RefreshState: Sendable {
     struct Limits: Sendable {
         /// How long before their end credentials are fetched anew, unless they live for a short time only.
         var window: Int64 = 300
-        /// For how long credentials that were fetched just now are used whatever their end says: the clock of this
-        /// machine may be wrong, and a metadata service may hand out old ones for a moment.
+        /// For how long credentials that were fetched just now are used whatever their end says: the clock
+        /// of this machine may be wrong, and a metadata service may hand out old ones for a moment.
         var grace: Int64 = 60
         /// The least time between two fetches while there is something to use.
         var pauseMinimum: Int64 = 15
@@ -65,7 +65,7 @@ struct RefreshState: Sendable {
         return .fetch
     }
 
-    /// A fetch brought credentials; `recheck` is after how many seconds to look again although they do not end.
+    /// A fetch brought credentials; `recheck`: look again after so many seconds although they do not end.
     mutating func fetched(_ credentials: Credentials, recheck: Int64?, now: Int64) {
         failure = nil
         var next = Held(credentials: credentials)

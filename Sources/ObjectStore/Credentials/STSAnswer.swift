@@ -12,7 +12,7 @@ struct STSAnswer {
         do { try read(document) } catch { return }
     }
 
-    /// The text of the first element of a name, without blanks around it; nil if there is none or it is empty.
+    /// The text of the first element of a name, without blanks around it; nil if there is none, or no text.
     subscript(name: String) -> String? { texts[name] }
 
     private mutating func read(_ document: [UInt8]) throws(XMLError) {

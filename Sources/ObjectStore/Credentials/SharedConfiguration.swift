@@ -45,7 +45,7 @@ public final class SharedConfiguration: Sendable {
 
     /// Finds out which files and which profile are meant.
     /// - Parameters:
-    ///   - environment: `AWS_SHARED_CREDENTIALS_FILE`, `AWS_CONFIG_FILE`, `AWS_PROFILE` and `HOME` are looked up.
+    ///   - environment: `AWS_SHARED_CREDENTIALS_FILE`, `AWS_CONFIG_FILE`, `AWS_PROFILE`, `HOME` count.
     ///   - profile: The profile to use; nil for the environment's, else `default`.
     public init(environment: [String: String], profile: String? = nil) {
         let home = Self.nonEmpty(environment["HOME"])

@@ -24,7 +24,7 @@ struct DirectoryReader {
         defer { closedir(stream) }
         var hidden = 0
         while let entry = try next(stream) {
-            // The name goes on behind the declared end of the record's field in some file systems, so by address.
+            // Some file systems' names go on behind the declared end of the record's field, so by address.
             let name = UnsafeRawPointer(entry).advanced(by: Self.nameOffset)
             let text = name.assumingMemoryBound(to: CChar.self)
             let length = strlen(text)

@@ -5,9 +5,9 @@ public import Pages
 
 /// A directory of this machine as a store: `file:///dir`.
 ///
-/// No path leads out of the directory: symbolic links are shown as links and never followed here. A version is
-/// device, inode, size, mtime and ctime; two changes within one tick of the file system's clock that keep the size
-/// look like one. Any thread may call it.
+/// No path leads out of the directory: symbolic links are shown as links and never followed here. A version
+/// is device, inode, size, mtime and ctime; two changes within one tick of the file system's clock that
+/// keep the size look like one. Any thread may call it.
 public final class LocalStore: MetadataSource, SpanSource {
     /// The most bytes that are read, checked and given to a sink at once.
     static let pieceBytes = 256 << 10
@@ -93,7 +93,8 @@ public final class LocalStore: MetadataSource, SpanSource {
     ///   - span: Not empty, and inside the version's size.
     ///   - version: What to read.
     ///   - sink: Takes the bytes in pieces of up to 256 KiB, on this thread.
-    /// - Throws: ``StoreError/stale`` if that version is gone, what the sink threw, or another ``StoreError``.
+    /// - Throws: ``StoreError/stale`` if that version is gone, what the sink threw, or another
+    ///   ``StoreError``.
     public func fetch(_ span: Span, of version: FileVersion, into sink: SpanSink) throws(StoreError) {
         precondition(span.end <= version.size, "a span lies inside its version")
         guard let path = path(of: version.uri) else {
@@ -169,7 +170,7 @@ public final class LocalStore: MetadataSource, SpanSource {
     static func storeError(_ code: Int32, _ what: String) -> StoreError {
         let text = "\(what): \(String(cString: strerror(code)))"
         return switch code {
-        // A link where a directory or file should be: the name stands for something else by now. ENXIO: a socket.
+        // A link where a directory or file should be: the name means something else now. ENXIO: a socket.
         case ENOENT, ENOTDIR, ELOOP, EXDEV, ENXIO: .notFound
         case ESTALE: .stale
         case EACCES, EPERM: .denied(text)

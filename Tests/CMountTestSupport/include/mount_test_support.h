@@ -1,4 +1,4 @@
-// Linux calls that the tests of the mount need and Swift's Glibc module lacks; each as the call it is named after.
+// Linux calls that the mount's tests need and Swift's Glibc module lacks; each as the call it is named after.
 #ifndef ALLUXIO_MOUNT_TEST_SUPPORT_H
 #define ALLUXIO_MOUNT_TEST_SUPPORT_H
 #include <stddef.h>

@@ -218,8 +218,8 @@ enum StoreConformance: String, CaseIterable, Sendable {
         "with space", " leading", "trailing ", "plus+plus", "100%", "%2F", "%41", "a&b=c", "question?",
         "hash#",
         "semi;colon", "star*", "'single'", "\"double\"", "<tag>", "back\\slash", "tilde~", "a:b@c",
-        "[1]{2}|^`",
-        "comma,", "dollar$", "at@", ".hidden", "...", "ümlaut", "u\u{308}mlaut", "日本語", "👩‍👩‍👧", "\u{202E}rtl",
+        "[1]{2}|^`", "comma,",
+        "dollar$", "at@", ".hidden", "...", "ümlaut", "u\u{308}mlaut", "日本語", "👩‍👩‍👧", "\u{202E}rtl",
         String(repeating: "n", count: 255), String(repeating: "é", count: 127),
     ]
 

@@ -36,8 +36,8 @@ final class MetadataServer: Sendable {
             def keys(self, kind):
                 Handler.count += 1
                 end = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + 3600))
-                return {"Code": "Success", "AccessKeyId": f"{kind}-{Handler.count}", "SecretAccessKey": "secret",
-                        "Token": f"token-{Handler.count}", "Expiration": end}
+                return {"Code": "Success", "AccessKeyId": f"{kind}-{Handler.count}",
+                        "SecretAccessKey": "secret", "Token": f"token-{Handler.count}", "Expiration": end}
 
             def do_PUT(self):
                 lifetime = self.headers.get("X-aws-ec2-metadata-token-ttl-seconds", "")
@@ -48,7 +48,8 @@ final class MetadataServer: Sendable {
             def do_GET(self):
                 roles = "/imds/latest/meta-data/iam/security-credentials/"
                 if self.path.startswith("/imds/"):
-                    if self.headers.get("X-aws-ec2-metadata-token") != "imds-token": return self.answer(401, "")
+                    token = self.headers.get("X-aws-ec2-metadata-token")
+                    if token != "imds-token": return self.answer(401, "")
                     if self.path == roles: return self.answer(200, "the-role")
                     if self.path == roles + "the-role": return self.answer(200, self.keys("imds"))
                 if self.path == "/eks/v1/credentials":

@@ -5,7 +5,7 @@ import ObjectStore
 import TestServers
 import Testing
 
-/// The whole chain over sockets: STS of moto, and a small server that speaks IMDSv2, ECS and EKS as documented.
+/// The whole chain over sockets: moto's STS, and a small server of IMDSv2, ECS and EKS as documented.
 @Suite(.serialized, .timeLimit(.minutes(3))) struct CredentialsServersTests {
     private static let metadata = Result { try MetadataServer() }
     private static let moto = Result { try MotoServer() }

@@ -234,7 +234,8 @@ private let expected = Credentials(
         #expect(request.method == "POST" && request.url == "https://sts.amazonaws.com/")
         #expect(
             request.bodyText == "Action=AssumeRoleWithWebIdentity&Version=2011-06-15"
-                + "&RoleArn=arn%3Aaws%3Aiam%3A%3A1%3Arole%2Fr&RoleSessionName=me&WebIdentityToken=ey.J%2B%2F%3D"
+                + "&RoleArn=arn%3Aaws%3Aiam%3A%3A1%3Arole%2Fr"
+                + "&RoleSessionName=me&WebIdentityToken=ey.J%2B%2F%3D"
         )
     }
 

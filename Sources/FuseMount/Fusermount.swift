@@ -1,7 +1,7 @@
 import Glibc
 
-/// The set-user-ID program that mounts and unmounts for users.
-enum Helper {
+/// `fusermount3`, the set-user-ID program that mounts and unmounts for users.
+enum Fusermount {
     /// Where it is; nil if it is not installed.
     static var path: String? {
         var places = ["/usr/bin", "/bin"]
