@@ -24,10 +24,9 @@ struct EntryRecord {
 }
 
 /// Room for a run of records, and for their native attributes where a store has them.
+// Safety: a record below the count of any published table is never written again, and `posix` is set before
+// the first record that has native attributes is published; everything above belongs to the one appender.
 final class RecordChunk: @unchecked Sendable {
-    // Safety: a record below the count of any published table is never written again, and `posix` is set
-    // before the first record that has native attributes is published; everything above belongs to the one
-    // appender.
     let records: UnsafeMutablePointer<EntryRecord>
     private(set) var posix: UnsafeMutablePointer<POSIXAttributes>?
     let capacity: Int
@@ -53,9 +52,9 @@ final class RecordChunk: @unchecked Sendable {
 }
 
 /// Room for names and etags.
+// Safety: bytes that a published record refers to are never written again; the rest belongs to the one
+// appender.
 final class ArenaChunk: @unchecked Sendable {
-    // Safety: bytes that a published record refers to are never written again; the rest belongs to the one
-    // appender.
     let bytes: UnsafeMutableRawPointer
     let capacity: Int
 

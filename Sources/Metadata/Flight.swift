@@ -32,9 +32,9 @@ final class Flight<Value: Sendable>: Sendable {
 }
 
 /// A gate that opens once and lets everybody through from then on.
+// Safety: `isOpen` is touched only with `mutex` held; the two pthread objects are made for many threads, and
+// lie in memory of their own, so that they never move.
 final class Latch: @unchecked Sendable {
-    // Safety: `isOpen` is touched only with `mutex` held; the two pthread objects are made for many threads,
-    // and lie in memory of their own, so that they never move.
     private let mutex = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
     private let opened = UnsafeMutablePointer<pthread_cond_t>.allocate(capacity: 1)
     private var isOpen = false

@@ -4,9 +4,9 @@ import Glibc
 ///
 /// Read and inserted into with the listing's lock held. Only the thread that reads a page inserts, so that
 /// thread may also read it without the lock, to make a larger copy.
+// Safety: `slots` is written only under the listing's lock (or before anyone else has the object), and read
+// under the lock or by the only thread that writes it.
 final class NameIndex: @unchecked Sendable {
-    // Safety: `slots` is written only under the listing's lock (or before anyone else has the object), and
-    // read under the lock or by the only thread that writes it.
     private let slots: UnsafeMutablePointer<UInt32>
     private let mask: Int
 

@@ -84,8 +84,8 @@ final class WriteBuffers: Sendable {
 }
 
 /// One buffer.
+// Safety: used by one admission at a time; it changes hands only through the lock of WriteBuffers.
 final class WriteBuffer: @unchecked Sendable {
-    // Safety: used by one admission at a time; it changes hands only through the lock of WriteBuffers.
     let bytes: UnsafeMutableRawBufferPointer
 
     init(count: Int) {

@@ -4,9 +4,9 @@ import Glibc
 ///
 /// Made and ended by the thread that fetches; any thread may wait. A waiter takes `generation` under the lock
 /// of the file's ``FlightTable`` and then waits for a later one, so that no wake-up is lost.
+// Safety: mutex and condition are made once, never move, and are destroyed with the last reference; the other
+// members are read and written only with the mutex held.
 final class Flight: @unchecked Sendable {
-    // Safety: mutex and condition are made once, never move, and are destroyed with the last reference; the
-    // other members are read and written only with the mutex held.
     private let mutex: UnsafeMutablePointer<pthread_mutex_t>
     private let condition: UnsafeMutablePointer<pthread_cond_t>
     private var progress: UInt64 = 0

@@ -39,8 +39,8 @@ final class PrivateBuffers: Sendable {
 }
 
 /// One lent buffer; given back with its last reference.
+// Safety: filled by one thread before it is shared, read-only afterwards, freed with the last reference.
 final class PrivateBuffer: Pin, @unchecked Sendable {
-    // Safety: filled by one thread before it is shared, read-only afterwards, freed with the last reference.
     let bytes: UnsafeMutableRawBufferPointer
     private let lender: PrivateBuffers
 
