@@ -1,7 +1,7 @@
 import FileSystem
 import Glibc
 
-/// The one place where an error of the file system becomes an errno.
+/// The one place where an error becomes an errno.
 enum Errno {
     /// The waiting pool refuses more work.
     ///
@@ -14,6 +14,10 @@ enum Errno {
     static let unmounted: Int32 = ENODEV
     /// Everything that would change something.
     static let readOnly: Int32 = EROFS
+    /// The attribute's value does not fit into the caller's buffer.
+    static let valueTooLong: Int32 = ERANGE
+    /// A session is run that is not mounted.
+    static let notMounted: Int32 = EINVAL
 
     /// What a caller sees of an error.
     static func of(_ error: FileSystemError) -> Int32 {

@@ -128,7 +128,7 @@ public final class FuseSession: Sendable {
             phase = .running(library, pthread_self())
             return library
         }
-        guard let library else { return .failed(EINVAL) }
+        guard let library else { return .failed(Errno.notMounted) }
         if isExitRequested.load(ordering: .acquiring) { fuse_session_exit(library.session) }
         let threads = UInt32(min(max(options.maxThreads, 1), 1000))
         let status = afuse_session_loop(library.session, threads, Int32(options.maxIdleThreads ?? -1))

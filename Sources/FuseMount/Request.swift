@@ -77,7 +77,7 @@ struct Request: @unchecked Sendable {
     }
 
     private func replyMissing(valid: Duration) -> Sent {
-        guard valid > .zero else { return reply(errno: ENOENT) }
+        guard valid > .zero else { return reply(errno: Errno.of(.notFound)) }
         var nothing = fuse_entry_param()
         nothing.entry_timeout = valid.seconds
         return Sent(status: fuse_reply_entry(raw, &nothing))
@@ -101,7 +101,7 @@ struct Request: @unchecked Sendable {
 
     private func reply(_ value: [UInt8], room: Int) -> Sent {
         if room == 0 { return Sent(status: fuse_reply_xattr(raw, value.count)) }
-        guard value.count <= room else { return reply(errno: ERANGE) }
+        guard value.count <= room else { return reply(errno: Errno.valueTooLong) }
         return value.withUnsafeBytes { reply(buffer: $0) }
     }
 
