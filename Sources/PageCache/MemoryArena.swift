@@ -5,9 +5,9 @@ import Synchronization
 ///
 /// Memory comes when a block is first written and stays while the cache is at work: a fresh page costs a
 /// fault and a zeroing, about as much as the copy itself. Any thread may call it.
-// Safety: the pointers are set once and valid until deinit, and what they lead to is atomic but for the blocks;
-// a block's bytes are written only by the admission that holds the block and read only where they were
-// published under the content's lock.
+// Safety: the pointers are set once and valid until deinit, and lead to atomics and to the blocks. A block's
+// bytes are written only by the admission that holds the block and read only where they were published under
+// the content's lock.
 final class MemoryArena: @unchecked Sendable {
     private let base: UnsafeMutableRawPointer
     private let warmth: UnsafeMutablePointer<Atomic<UInt8>>

@@ -11,7 +11,34 @@ struct ConcurrencyTests {
     private struct Holding {
         var references: [NodeID: UInt64] = [:]
         var open: [(handle: HandleID, etag: String, size: Int64)] = []
-        var directories: [HandleID] = []
+
+        /// Reads from one of the open files.
+        /// - Returns: What is wrong with the answer; nil if nothing is, or no file is open.
+        func read(_ mount: TestMount, _ random: inout SeededRandom) -> String? {
+            guard let open = open.randomElement(using: &random) else { return nil }
+            let offset = Int64.random(in: 0..<open.size, using: &random)
+            guard let bytes = try? mount.read(open.handle, offset, 4096) else { return "a read failed" }
+            let expected = (offset..<min(offset + 4096, open.size)).map {
+                ScriptedFile.byte(ETag(open.etag), $0)
+            }
+            return bytes == expected ? nil : "bytes of another version"
+        }
+
+        /// Lists some of the root, and takes a reference to everything listed.
+        mutating func list(_ mount: TestMount, _ random: inout SeededRandom) {
+            guard let handle = try? mount.fileSystem.openDirectory(1, .waiting) else { return }
+            defer { mount.fileSystem.releaseDirectory(handle) }
+            var taken: [NodeID] = []
+            let limit = Int.random(in: 0..<30, using: &random)
+            try? mount.fileSystem.readDirectory(handle, from: 0, .waiting, withAttributes: true) {
+                _,
+                attributes in
+                guard taken.count < limit else { return false }
+                if let attributes { taken.append(attributes.node) }
+                return true
+            }
+            for node in taken { references[node, default: 0] += 1 }
+        }
     }
 
     /// The size that a version has, so that a reader knows what belongs together.
@@ -46,16 +73,7 @@ struct ConcurrencyTests {
                 }
                 holding.open.append((handle, version.etag?.text ?? "", version.size))
             case 5...8:
-                guard let open = holding.open.randomElement(using: &random) else { continue }
-                let offset = Int64.random(in: 0..<open.size, using: &random)
-                guard let bytes = try? mount.read(open.handle, offset, 4096) else {
-                    problems.append("a read failed")
-                    continue
-                }
-                let expected = (offset..<min(offset + 4096, open.size)).map {
-                    ScriptedFile.byte(ETag(open.etag), $0)
-                }
-                if bytes != expected { problems.append("bytes of another version") }
+                if let problem = holding.read(mount, &random) { problems.append(problem) }
             case 9:
                 guard let index = holding.open.indices.randomElement(using: &random) else { continue }
                 mount.fileSystem.release(holding.open.remove(at: index).handle)
@@ -64,18 +82,7 @@ struct ConcurrencyTests {
                 holding.references[node] = nil
                 mount.fileSystem.forget(node, count: count)
             default:
-                guard let handle = try? mount.fileSystem.openDirectory(1, .waiting) else { continue }
-                var taken: [NodeID] = []
-                let limit = Int.random(in: 0..<30, using: &random)
-                try? mount.fileSystem.readDirectory(handle, from: 0, .waiting, withAttributes: true) {
-                    _,
-                    attributes in
-                    guard taken.count < limit else { return false }
-                    if let attributes { taken.append(attributes.node) }
-                    return true
-                }
-                for node in taken { holding.references[node, default: 0] += 1 }
-                mount.fileSystem.releaseDirectory(handle)
+                holding.list(mount, &random)
             }
         }
         for open in holding.open { mount.fileSystem.release(open.handle) }
