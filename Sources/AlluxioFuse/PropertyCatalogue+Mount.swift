@@ -104,8 +104,7 @@ extension Property {
     static let maximumThreads = option(
         "max_threads",
         .integer(1...1024),
-        default: "10",
-        "The most threads that read requests from the kernel."
+        "The most threads that read requests from the kernel; two for each processor unless set."
     )
     static let maximumIdleThreads = option(
         "max_idle_threads",

@@ -1,3 +1,5 @@
+import Glibc
+
 /// Settings of a mount.
 public struct MountOptions: Sendable {
     /// When the kernel asks for attributes together with names.
@@ -49,7 +51,9 @@ public struct MountOptions: Sendable {
     /// most.
     public var congestionThreshold: Int?
     /// The most threads that serve requests, 1 to 1000; they never wait for the network.
-    public var maxThreads = 10
+    ///
+    /// Two for each processor unless set: more only take turns, each with cold caches.
+    public var maxThreads = min(max(2 * sysconf(Int32(_SC_NPROCESSORS_ONLN)), 2), 32)
     /// Threads above this number end when they are idle; nil: none ends.
     public var maxIdleThreads: Int?
     /// How long the kernel may take to begin the session.
