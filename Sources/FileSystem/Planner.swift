@@ -19,6 +19,8 @@ enum PlannerLimits {
     /// The least and the most that one range ahead of a stream has; ranges end at multiples of their size.
     static let pieceMinimum = 1 << 20
     static let pieceMaximum = 16 << 20
+    /// What a range has rather than less while two of them fit into the window: servers charge for requests.
+    static let pieceUsual = 8 << 20
     /// Ranges in flight for a stream with a full window.
     static let piecesPerWindow = 4
     /// A last range shorter than this goes with the one before it.
@@ -198,10 +200,8 @@ struct Planner {
         guard stream.issuedEnd - stream.position < Int64(min(stream.window, limit) / 2) else { return }
         let wanted = min(limit, stream.window * (stream.didWait ? 4 : 2))
         let target = min(size, stream.position + Int64(wanted))
-        let piece = min(
-            max(wanted / PlannerLimits.piecesPerWindow, PlannerLimits.pieceMinimum),
-            PlannerLimits.pieceMaximum
-        )
+        let usual = max(wanted / PlannerLimits.piecesPerWindow, min(wanted / 2, PlannerLimits.pieceUsual))
+        let piece = min(max(usual, PlannerLimits.pieceMinimum), PlannerLimits.pieceMaximum)
         while streams[index].issuedEnd < target {
             let span = nextPiece(from: streams[index].issuedEnd, length: Int64(piece))
             let granted = reserve(span.count)
