@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import shutil
 from concurrent.futures import ProcessPoolExecutor
 
 from boto3.s3.transfer import TransferConfig
@@ -81,3 +82,5 @@ def every_sum_is_equal(ground, facts):
                 )
             )
             mounted.stop()
+            if cache:
+                shutil.rmtree(cache)
