@@ -5,8 +5,8 @@
     .build-venv/bin/python3 Benchmarks/minimal-server/remount.py [rounds] [directory on the disk]
 
 Fills a cache directory from a SeaweedFS server, remounts, and reads the file again: no GET may go out. Rounds
-alternate between both servers; every read starts with empty kernel pages of its own mount, and with the source
-in the page cache. Prints CPU seconds per GiB, and the ratio of the medians.
+alternate between both servers; every read starts with empty kernel pages of its own mount, and with the
+source in the page cache. Prints CPU seconds per GiB, and the ratio of the medians.
 """
 
 import os

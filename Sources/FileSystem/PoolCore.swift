@@ -101,10 +101,9 @@ final class PoolCore: @unchecked Sendable {
         pthread_mutex_lock(mutex)
         var current = thread.assignment
         thread.assignment = nil
-        while let assignment = current {
-            let priority = assignment.priority
+        while let priority = current?.priority {
             pthread_mutex_unlock(mutex)
-            Self.runAndDrop(assignment, &current)
+            Self.runAndDrop(&current)
             pthread_mutex_lock(mutex)
             current = rules.finished(priority)
             if current == nil { current = waitForWork(thread) }
@@ -115,12 +114,10 @@ final class PoolCore: @unchecked Sendable {
     }
 
     /// Runs a job and lets go of what it holds before the thread sleeps.
-    private static func runAndDrop(
-        _ assignment: consuming PoolRules.Assignment,
-        _ slot: inout PoolRules.Assignment?
-    ) {
+    private static func runAndDrop(_ slot: inout PoolRules.Assignment?) {
+        let job = slot?.job
         slot = nil
-        assignment.job()
+        job?()
     }
 
     /// Sleeps until there is a job; the lock is held.

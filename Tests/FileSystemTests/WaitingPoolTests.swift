@@ -22,6 +22,20 @@ struct WaitingPoolTests {
         }
     }
 
+    @Test func aThreadThatSleepsHoldsNothingOfItsLastJob() {
+        let pool = WaitingPool(threadsMaximum: 2, aheadMaximum: 1, queueMaximum: 10)
+        weak var held: Gate?
+        do {
+            let gate = Gate()
+            gate.open()
+            held = gate
+            #expect(pool.submit(.ahead) { gate.pass() })
+            #expect(eventually { gate.left.load(ordering: .relaxed) == 1 })
+        }
+        #expect(eventually { held == nil })
+        pool.stop(within: .seconds(1))
+    }
+
     @Test func everyAcceptedJobRunsOnce() {
         let pool = WaitingPool(threadsMaximum: 8, aheadMaximum: 4, queueMaximum: 100_000)
         let ran = Atomic(0)
