@@ -14,7 +14,7 @@ final class MemoryStore: Sendable {
     /// Blocks looked for at a time: one sweep over the table, under its lock, serves as many allotments.
     private static let evictionBatch = 256
     /// How often an allotment evicts before it gives up.
-    private static let attemptsMaximum = 6
+    private static let attemptsMaximum = 4
 
     /// One block and who has it.
     struct Holding: Sendable {
@@ -57,9 +57,6 @@ final class MemoryStore: Sendable {
     var usedBytes: Int64 { Int64(slots.withLock { $0.usedCount }) * Int64(MemoryArena.blockBytes) }
 
     /// Finds blocks, by eviction if need be.
-    ///
-    /// What was read once to its end may fill half of the arena: the kernel has kept it too, and memory that
-    /// was never used costs more than its copy. The other half is for what is read again or not yet.
     /// - Parameters:
     ///   - blocks: Which blocks of the owner.
     ///   - owner: Who will hold them.
@@ -68,23 +65,16 @@ final class MemoryStore: Sendable {
     func allot(_ blocks: [Int], to owner: MemoryContent) -> [UInt32] {
         touch()
         var found: [UInt32] = []
-        var limit = arena.blockCount / 2
         for _ in 0..<Self.attemptsMaximum {
             slots.withLock { state in
-                while found.count < blocks.count, let slot = state.takeFree(of: limit) {
+                while found.count < blocks.count, let slot = state.takeFree(of: arena.blockCount) {
                     state.owners[Int(slot)] = owner
                     state.blocks[Int(slot)] = blocks[found.count]
                     arena.noteEmpty(slot)
                     found.append(slot)
                 }
             }
-            if found.count == blocks.count { break }
-            if evict(Self.evictionBatch, passes: 0..<1) > 0 { continue }
-            if limit < arena.blockCount {
-                limit = arena.blockCount
-            } else if evict(Self.evictionBatch, passes: 1..<8) == 0 {
-                break
-            }
+            if found.count == blocks.count || evict(Self.evictionBatch) == 0 { break }
         }
         return found
     }
@@ -113,11 +103,8 @@ final class MemoryStore: Sendable {
     var idleMilliseconds: UInt32 { linux_coarse_milliseconds() &- lastUse.load(ordering: .relaxed) }
 
     /// Frees some blocks: those read to their end first, then by second chance, what waits to be read last.
-    /// - Parameters:
-    ///   - wanted: How many.
-    ///   - passes: Sweeps over the table; the first, 0, takes only what was read to its end.
-    private func evict(_ wanted: Int, passes: Range<Int>) -> Int {
-        for pass in passes {
+    private func evict(_ wanted: Int) -> Int {
+        for pass in 0..<8 {
             let chosen = slots.withLock { choose(wanted, from: &$0, spentOnly: pass == 0) }
             let freed = surrender(chosen)
             metrics.evictedBytes.increment(by: freed.bytes)
