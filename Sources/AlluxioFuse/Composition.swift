@@ -176,6 +176,7 @@ extension MountPlan {
         options.allowsOthers = settings.flag(.allowOther) ?? false
         options.checksPermissions = settings.flag(.defaultPermissions) ?? true
         options.acceptsNonEmpty = settings.flag(.nonEmpty) ?? false
+        options.directIO = settings.flag(.directIO) ?? false
         options.allowsSetUserID = settings.passedOn.contains("suid")
         options.allowsDevices = settings.passedOn.contains("dev")
         options.allowsExecution = !settings.passedOn.contains("noexec")

@@ -175,7 +175,6 @@ extension Property {
             because: "pages are kept as long as the version lives."
         ),
         .accepted("auto_cache", .flag, place: .option, because: "a new version has pages of its own."),
-        .accepted("direct_io", .flag, place: .option, because: "the kernel's cache is what makes mmap work."),
         .accepted("big_writes", .flag, place: .option, because: "it belongs to libfuse 2."),
         .accepted("async_read", .flag, place: .option, because: "reads are always asynchronous."),
         .accepted("noauto_cache", .flag, place: .option, because: "a new version has pages of its own."),

@@ -124,11 +124,21 @@ extension Property {
         "Mount over a directory that is not empty."
     )
 
+    static let directIO = option(
+        "direct_io",
+        .flag,
+        default: "false",
+        """
+        Reads go round the kernel's page cache: less processor time for data that is read once, and no memory \
+        of the kernel; reading it again asks the daemon again. Shared mappings need Linux 6.6.
+        """
+    )
+
     static let mountOptions = [
         allowOther, allowRoot, readOnly, attributeTimeout, entryTimeout, negativeTimeout, owner, group, mask,
         fileMask,
         directoryMask, defaultPermissions, maximumBackground, maximumThreads, maximumIdleThreads, maximumRead,
-        nonEmpty,
+        nonEmpty, directIO,
     ]
 
     static let logLevel = Property(

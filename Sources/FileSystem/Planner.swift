@@ -14,6 +14,9 @@ enum PlannerLimits {
     static let firstWindow = 256 << 10
     /// How far a stream must have come before anything is asked for ahead of it.
     static let aheadAfter: Int64 = 64 << 10
+    /// A first read of this size at the start of a file is a stream already: the kernel reads a whole
+    /// read-ahead window there only for somebody who asked for as much.
+    static let eagerRead = 128 << 10
     /// What a sequential read asks for when the budget gives it nothing ahead.
     static let starvedAsk = 1 << 20
     /// The least and the most that one range ahead of a stream has; ranges end at multiples of their size.
@@ -119,7 +122,7 @@ struct Planner {
         }
         reads += 1
         guard let index = stream(for: span) else {
-            return begin(span, isResident: isResident, second: second)
+            return begin(span, isResident: isResident, second: second, share: share, reserve: reserve)
         }
         streams[index].lastRead = reads
         streams[index].lastSecond = second
@@ -142,7 +145,13 @@ struct Planner {
     }
 
     /// The first read of what may become a stream.
-    private mutating func begin(_ span: Span, isResident: Bool, second: UInt32) -> Plan {
+    private mutating func begin(
+        _ span: Span,
+        isResident: Bool,
+        second: UInt32,
+        share: Int,
+        reserve: (Int) -> Int
+    ) -> Plan {
         var stream = Stream(
             start: span.offset,
             position: span.end,
@@ -156,9 +165,15 @@ struct Planner {
             plan.ask = Span(from: 0, to: max(span.end, Int64(PlannerLimits.firstWindow)))
                 .aligned(to: PlannerLimits.granule, size: size)
         }
-        if !isResident { stream.issuedEnd = plan.ask.end }
+        if !isResident {
+            stream.issuedEnd = plan.ask.end
+            stream.didWait = span.offset == 0
+        }
         makeRoom(&plan)
         streams.append(stream)
+        if span.offset == 0, span.count >= PlannerLimits.eagerRead {
+            topUp(streams.count - 1, &plan, share: share, reserve: reserve)
+        }
         return plan
     }
 
@@ -191,17 +206,20 @@ struct Planner {
         return plan
     }
 
-    /// Asks for more when half of the window has been read.
+    /// Asks for more: when half of the window has been read while it grows, and for each range that a full
+    /// window has room for, so that as many as possible are always under way.
     private mutating func topUp(_ index: Int, _ plan: inout Plan, share: Int, reserve: (Int) -> Int) {
         let stream = streams[index]
         let limit = min(windowMaximum, share)
         guard stream.position - stream.start >= PlannerLimits.aheadAfter, limit > 0 else { return }
         guard stream.issuedEnd < size else { return }
-        guard stream.issuedEnd - stream.position < Int64(min(stream.window, limit) / 2) else { return }
+        let isFull = stream.window >= limit
         let wanted = min(limit, stream.window * (stream.didWait ? 4 : 2))
-        let target = min(size, stream.position + Int64(wanted))
         let usual = max(wanted / PlannerLimits.piecesPerWindow, min(wanted / 2, PlannerLimits.pieceUsual))
         let piece = min(max(usual, PlannerLimits.pieceMinimum), PlannerLimits.pieceMaximum)
+        let room = isFull ? max(limit - piece, limit / 2) : min(stream.window, limit) / 2
+        guard stream.issuedEnd - stream.position < Int64(room) else { return }
+        let target = min(size, stream.position + Int64(wanted))
         while streams[index].issuedEnd < target {
             let span = nextPiece(from: streams[index].issuedEnd, length: Int64(piece))
             let granted = reserve(span.count)
