@@ -76,13 +76,21 @@ let package = Package(
         ),
 
         // L4: settings, command line, composition.
+        .target(
+            name: "Settings",
+            dependencies: [
+                "ObjectStore", "HTTPTransport", "Metadata", "Pages", logging,
+                .product(name: "Configuration", package: "swift-configuration"),
+            ],
+            swiftSettings: swift
+        ),
         .executableTarget(
             name: "AlluxioFuse",
             dependencies: [
-                "FuseMount", "FileSystem", "PageCache", "ObjectStore", "HTTPTransport", "Metadata", "Pages",
-                "Telemetry", "CLinux", logging, metrics,
+                "Settings", "FuseMount", "FileSystem", "PageCache", "Metadata", "Pages", "Telemetry",
+                "CLinux",
+                logging, metrics,
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
-                .product(name: "Configuration", package: "swift-configuration"),
             ],
             swiftSettings: swift
         ),
@@ -131,11 +139,15 @@ let package = Package(
             swiftSettings: swift
         ),
         .testTarget(
-            name: "AlluxioFuseTests",
+            name: "SettingsTests",
             dependencies: [
-                "AlluxioFuse", "Telemetry", logging,
-                .product(name: "Configuration", package: "swift-configuration"),
+                "Settings", .product(name: "Configuration", package: "swift-configuration"),
             ],
+            swiftSettings: swift
+        ),
+        .testTarget(
+            name: "AlluxioFuseTests",
+            dependencies: ["AlluxioFuse", "Settings", "Telemetry", logging],
             swiftSettings: swift
         ),
         .testTarget(name: "TidyTests", swiftSettings: swift),

@@ -2,6 +2,7 @@ import ArgumentParser
 import CLinux
 import FuseMount
 import Glibc
+import Settings
 import Synchronization
 import Telemetry
 
@@ -82,7 +83,7 @@ struct DaemonCommand: ParsableCommand {
         _ = alluxio_close_from(BackgroundStart.readyDescriptor + 1)
         _ = fcntl(BackgroundStart.readyDescriptor, F_SETFD, FD_CLOEXEC)
         let bytes =
-            FileBytes.read(BackgroundStart.requestDescriptor, limit: 2 * MountOptions.lengthMaximum) ?? []
+            FileBytes.read(BackgroundStart.requestDescriptor, limit: 2 * OptionList.lengthMaximum) ?? []
         close(BackgroundStart.requestDescriptor)
         let report = BackgroundReport()
         do {
@@ -112,7 +113,7 @@ struct UmountCommand: ParsableCommand {
         let path = try MountPoint.absolute(mountpoint)
         let environment = EnvironmentSource.current()
         let file = try PropertiesSource.load(from: nil, environment: environment)
-        let settings = try Settings(options: MountOptions(), environment: environment, file: file)
+        let settings = try Settings(options: OptionList(), environment: environment, file: file)
         let patience = settings.duration(.unmountTimeout) ?? .zero
         if try Unmount.run(path, kills: force, patience: patience) == .detached {
             StandardError.write("'\(path)' is in use: it is detached, and ends when its last file is closed")

@@ -1,3 +1,4 @@
+import Settings
 import Synchronization
 
 /// Something that is found out on another thread while this one goes on.

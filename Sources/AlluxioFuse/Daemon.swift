@@ -1,6 +1,7 @@
 import CoreMetrics
 import Glibc
 import Logging
+import Settings
 import Synchronization
 import Telemetry
 

@@ -1,5 +1,6 @@
 import CLinux
 import Glibc
+import Settings
 
 /// A thread that somebody waits for.
 struct JoinableThread: Sendable {

@@ -1,4 +1,5 @@
 import Glibc
+import Settings
 
 /// Turns signals into calls on a thread of their own, where anything may be done.
 enum Signals {

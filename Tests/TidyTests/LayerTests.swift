@@ -10,19 +10,22 @@ struct LayerTests {
         "Telemetry": Set(own).subtracting(["Telemetry", "CLinux"]),
         "FileSystem": [
             "CFuse3", "CFuse3Shim", "FuseMount", "HTTPTransport", "CCurl", "CCurlShim", "ObjectStore",
-            "PageCache",
+            "PageCache", "Settings",
         ],
         "PageCache": [
             "HTTPTransport", "CCurl", "CCurlShim", "ObjectStore", "FileSystem", "FuseMount", "CFuse3",
-            "CFuse3Shim",
+            "CFuse3Shim", "Settings",
         ],
-        "ObjectStore": ["PageCache", "FileSystem", "FuseMount", "CFuse3", "CFuse3Shim"],
-        "FuseMount": ["HTTPTransport", "CCurl", "CCurlShim", "ObjectStore", "PageCache"],
+        "ObjectStore": ["PageCache", "FileSystem", "FuseMount", "CFuse3", "CFuse3Shim", "Settings"],
+        "FuseMount": ["HTTPTransport", "CCurl", "CCurlShim", "ObjectStore", "PageCache", "Settings"],
+        "Settings": ["FileSystem", "PageCache", "FuseMount", "CFuse3", "CFuse3Shim", "AlluxioFuse"],
     ]
-    private static let upper: Set<String> = ["FileSystem", "PageCache", "FuseMount", "AlluxioFuse"]
+    private static let upper: Set<String> = [
+        "FileSystem", "PageCache", "FuseMount", "Settings", "AlluxioFuse",
+    ]
     private static let own: [String] = [
         "Pages", "Metadata", "HTTPTransport", "Telemetry", "FileSystem", "PageCache", "ObjectStore",
-        "FuseMount",
+        "FuseMount", "Settings",
         "AlluxioFuse", "CFuse3", "CFuse3Shim", "CCurl", "CCurlShim", "CCrypto", "CLinux",
     ]
     private static let dataPlane: Set<String> = [

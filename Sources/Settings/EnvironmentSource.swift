@@ -2,7 +2,7 @@ import Configuration
 import Glibc
 
 /// Settings in environment variables: names of the catalogue that begin with `alluxio.`.
-enum EnvironmentSource {
+package enum EnvironmentSource {
     private static let naming = EnvironmentVariablesProvider(environmentVariables: [:])
 
     /// The variable of a property's name, in the library's encoding.
@@ -51,7 +51,7 @@ enum EnvironmentSource {
     }
 
     /// The variables of this process.
-    static func current() -> [String: String] {
+    package static func current() -> [String: String] {
         var result: [String: String] = [:]
         // Safety: read once at start, before any thread runs that could change the environment.
         var entry = environ

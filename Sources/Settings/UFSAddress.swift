@@ -1,5 +1,5 @@
 /// Where the data to mount lies, as the command line names it.
-enum UFSAddress: Equatable, Sendable, CustomStringConvertible {
+package enum UFSAddress: Equatable, Sendable, CustomStringConvertible {
     /// A bucket, and a prefix without slashes at its ends; empty for the whole bucket.
     case s3(scheme: String, bucket: String, prefix: String)
     /// An absolute path without a slash at its end, except for the root.
@@ -8,13 +8,13 @@ enum UFSAddress: Equatable, Sendable, CustomStringConvertible {
     private static let forms = "s3://bucket[/prefix], s3a://bucket[/prefix] or file:///directory"
 
     /// Whether an argument looks like an address rather than a path.
-    static func looksLikeAddress(_ text: String) -> Bool {
+    package static func looksLikeAddress(_ text: String) -> Bool {
         text.range(of: "://") != nil || text.hasPrefix("file:/")
     }
 
     /// Reads an address.
     /// - Throws: A ``Failure`` that says which forms there are.
-    init(_ text: String) throws(Failure) {
+    package init(_ text: String) throws(Failure) {
         guard let separator = text.range(of: "://") else {
             throw .usage("'\(text)' is no address of data; use \(Self.forms)")
         }
@@ -63,7 +63,7 @@ enum UFSAddress: Equatable, Sendable, CustomStringConvertible {
     }
 
     /// The address as a user would write it.
-    var description: String {
+    package var description: String {
         switch self {
         case .s3(let scheme, let bucket, let prefix):
             prefix.isEmpty ? "\(scheme)://\(bucket)" : "\(scheme)://\(bucket)/\(prefix)"

@@ -1,25 +1,43 @@
 import HTTPTransport
 import Logging
-import Metadata
+package import Metadata
 import ObjectStore
-import Pages
+package import Pages
 
 /// The store at the end of the chain, with what only the composition does with it.
-struct StoreLink: Sendable {
-    let source: any MetadataSource & SpanSource
+///
+/// Any thread may use it.
+package struct StoreLink: Sendable {
+    /// Names, attributes and bytes.
+    package let source: any MetadataSource & SpanSource
     /// Asks one cheap question, within five seconds or so.
-    let check: @Sendable () throws(Failure) -> Void
-    /// Closes what has been idle.
-    let housekeep: @Sendable () -> Void
+    ///
+    /// Throws a ``Failure`` that says what the store refuses.
+    package let check: @Sendable () throws(Failure) -> Void
+    /// Closes what has been idle; to be called every few seconds.
+    package let housekeep: @Sendable () -> Void
 
     /// Sets the store up without asking it anything.
+    /// - Parameters:
+    ///   - address: Where the data lies.
+    ///   - settings: How to ask; of one store among several, see
+    ///     ``Settings/overridden(by:of:)``.
+    ///   - environment: The variables of the process, for what AWS tools read from them.
+    ///   - userAgent: What requests say of the program: name and version, such as `alluxio-fuse/1.0`.
     /// - Throws: A ``Failure`` that names the setting.
-    init(plan: MountPlan) throws(Failure) {
-        switch plan.address {
+    package init(
+        address: UFSAddress,
+        settings: Settings,
+        environment: [String: String],
+        userAgent: String
+    ) throws(Failure) {
+        switch address {
         case .s3(let scheme, let bucket, let prefix):
-            self = try Self.s3(plan, scheme: scheme, bucket: bucket, prefix: prefix)
+            var options = S3Options(bucket: bucket, prefix: Array(prefix.utf8))
+            options.scheme = scheme
+            self = try Self.s3(options, settings, environment, userAgent: userAgent)
         case .file(let path):
-            self = try Self.local(path, uri: plan.address.description)
+            self = try Self.local(path, uri: address.description)
         }
     }
 
@@ -43,18 +61,15 @@ struct StoreLink: Sendable {
     }
 
     private static func s3(
-        _ plan: MountPlan,
-        scheme: String,
-        bucket: String,
-        prefix: String
+        _ place: S3Options,
+        _ settings: Settings,
+        _ environment: [String: String],
+        userAgent: String
     ) throws(Failure) -> StoreLink {
-        let settings = plan.settings
-        let transportOptions = transportOptions(settings)
+        let transportOptions = transportOptions(settings, userAgent: userAgent)
         let transport = HTTPTransport(options: transportOptions)
-        let environment = plan.environment
         let shared = try sharedProfile(settings, environment)
-        var options = S3Options(bucket: bucket, prefix: Array(prefix.utf8))
-        options.scheme = scheme
+        var options = place
         options.endpoint = endpoint(settings, environment, shared)
         options.region = region(settings, environment, shared)
         options.usesPathStyle = settings.flag(.pathStyle)
@@ -87,7 +102,10 @@ struct StoreLink: Sendable {
     /// How long a connection stays open unused; servers commonly close theirs after a minute or less.
     private static let idleConnectionAge = Duration.seconds(45)
 
-    private static func transportOptions(_ settings: Settings) -> HTTPTransportOptions {
+    private static func transportOptions(
+        _ settings: Settings,
+        userAgent: String
+    ) -> HTTPTransportOptions {
         var options = HTTPTransportOptions()
         if let timeout = settings.duration(.connectTimeout) { options.connectTimeout = timeout }
         if let timeout = settings.duration(.stallTimeout) { options.stallTimeout = timeout }
@@ -95,7 +113,7 @@ struct StoreLink: Sendable {
         if let count = settings.number(.connectionsMaximum) { options.idleConnectionsMaximum = count }
         options.certificateAuthorityFile = settings.text(.certificateAuthorityFile)
         options.verifiesPeer = settings.flag(.verifiesPeer) ?? true
-        options.userAgent = "alluxio-fuse/\(Version.text)"
+        options.userAgent = userAgent
         return options
     }
 

@@ -1,13 +1,15 @@
 /// Why a text does not fit its property: what would.
-struct IllFormedValue: Error, Equatable {
-    let expected: String
+package struct IllFormedValue: Error, Equatable {
+    /// What would, for people.
+    package let expected: String
 }
 
 extension PropertyKind {
     /// Reads a value.
     ///
     /// Total: any text gives a value or says what was expected.
-    func parse(_ raw: String) throws(IllFormedValue) -> PropertyValue {
+    /// - Throws: An ``IllFormedValue`` if the text has another form, or is out of range.
+    package func parse(_ raw: String) throws(IllFormedValue) -> PropertyValue {
         let text = raw.trimmingBlanks
         switch self {
         case .flag:
@@ -53,7 +55,7 @@ extension PropertyKind {
     }
 
     /// The accepted form and range, for people.
-    var accepted: String {
+    package var accepted: String {
         switch self {
         case .flag: "true or false"
         case .integer(let range): "a whole number from \(range.lowerBound) to \(range.upperBound)"
@@ -156,7 +158,8 @@ extension PropertyKind {
         return "\(bytes)"
     }
 
-    static func show(_ duration: Duration) -> String {
+    /// A time as a user would write it, in the largest unit that fits; parts of a millisecond are cut.
+    package static func show(_ duration: Duration) -> String {
         let (seconds, attoseconds) = duration.components
         guard attoseconds == 0 else { return "\(seconds * 1000 + attoseconds / 1_000_000_000_000_000)ms" }
         for (length, unit) in [(Int64(86_400), "d"), (3600, "h"), (60, "min")]
@@ -169,7 +172,7 @@ extension PropertyKind {
 
 extension StringProtocol {
     /// The text without blanks and tabs at its ends.
-    var trimmingBlanks: String {
+    package var trimmingBlanks: String {
         let isBlank: (Character) -> Bool = { $0 == " " || $0 == "\t" }
         guard let first = firstIndex(where: { !isBlank($0) }), let last = lastIndex(where: { !isBlank($0) })
         else {
@@ -179,7 +182,7 @@ extension StringProtocol {
     }
 
     /// The first place where a text occurs; here since the standard library alone has none.
-    func range(of needle: String) -> Range<Index>? {
+    package func range(of needle: String) -> Range<Index>? {
         let wanted = Array(needle)
         var start = startIndex
         while start != endIndex {

@@ -1,5 +1,5 @@
 extension Property {
-    static let syncInterval = Property(
+    package static let syncInterval = Property(
         "alluxio.user.file.metadata.sync.interval",
         .duration(.zero ... .seconds(86_400 * 365), allowsForever: true),
         default: "1s",
@@ -9,20 +9,20 @@ extension Property {
         something is forgotten on request.
         """
     )
-    static let metadataCacheSize = Property(
+    package static let metadataCacheSize = Property(
         "alluxio.user.metadata.cache.max.size",
         .integer(0...100_000_000),
         default: "20000",
         aliases: ["local_metadata_cache_size"],
         "The most single lookups, found and absent, that are kept; `0` keeps the least there can be."
     )
-    static let metadataCacheExpiry = Property(
+    package static let metadataCacheExpiry = Property(
         "alluxio.user.metadata.cache.expiration.time",
         .duration(.zero ... .seconds(86_400 * 365), allowsForever: true),
         aliases: ["local_metadata_cache_expire"],
         "Alluxio's older name of the sync interval; counts if that one is not set."
     )
-    static let listingCacheSize = Property(
+    package static let listingCacheSize = Property(
         "alluxio.fuse.listing.cache.size",
         .bytes(1 << 20...1 << 40),
         default: "128MB",
@@ -31,12 +31,12 @@ extension Property {
 
     static let metadata = [syncInterval, metadataCacheSize, metadataCacheExpiry, listingCacheSize]
 
-    static let cacheEnabled = Property(
+    package static let cacheEnabled = Property(
         "alluxio.user.client.cache.enabled",
         .flag,
         "Whether data is kept on disk; without it, true when a cache directory is set."
     )
-    static let cacheDirectory = Property(
+    package static let cacheDirectory = Property(
         "alluxio.user.client.cache.dirs",
         .path,
         default: "/tmp/alluxio_cache",
@@ -47,20 +47,20 @@ extension Property {
         The default is used only when the cache is switched on by name.
         """
     )
-    static let cacheSize = Property(
+    package static let cacheSize = Property(
         "alluxio.user.client.cache.size",
         .bytes(1 << 20...1 << 50),
         default: "512MB",
         aliases: ["local_cache_size", "local_data_cache_size"],
         "The most bytes that the cache directory may hold."
     )
-    static let memoryCacheSize = Property(
+    package static let memoryCacheSize = Property(
         "alluxio.user.client.cache.memory.size",
         .bytes(1 << 20...1 << 40),
         default: "128MB",
         "The most bytes of data kept in memory when there is no cache directory."
     )
-    static let readAheadMaximum = Property(
+    package static let readAheadMaximum = Property(
         "alluxio.user.position.reader.streaming.prefetch.max.size",
         .bytes(0...1 << 30),
         default: "64MB",

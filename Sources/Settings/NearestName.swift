@@ -1,8 +1,8 @@
 /// Finds what somebody probably meant to write.
-enum NearestName {
+package enum NearestName {
     /// The candidate with the fewest edits from a name.
     /// - Returns: nil if even the nearest needs more than a third of the name's letters changed.
-    static func find(_ name: String, among candidates: some Sequence<String>) -> String? {
+    package static func find(_ name: String, among candidates: some Sequence<String>) -> String? {
         let wanted = Array(name.lowercased().utf8.prefix(lengthMaximum))
         let allowed = max(1, wanted.count / 3)
         var best: (name: String, distance: Int)?

@@ -1,7 +1,7 @@
 /// Writes `docs/configuration.md` from the catalogue.
-enum ConfigurationDocument {
+package enum ConfigurationDocument {
     /// The document, or a plain list for a terminal.
-    static func make(markdown isMarkdown: Bool) -> String { isMarkdown ? markdown() : list() }
+    package static func make(markdown isMarkdown: Bool) -> String { isMarkdown ? markdown() : list() }
 
     private static func list() -> String {
         var text = ""

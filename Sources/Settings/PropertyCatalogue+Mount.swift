@@ -1,33 +1,33 @@
 extension Property {
-    static let sourceName = Property(
+    package static let sourceName = Property(
         "alluxio.fuse.fs.name",
         .text,
         aliases: ["fsname"],
         "Source that `mount` shows; without it, the address of the store."
     )
-    static let defaultOptions = Property(
+    package static let defaultOptions = Property(
         "alluxio.fuse.mount.options",
         .text,
         "Mount options, as a comma list, that hold unless `-o` says otherwise."
     )
-    static let configurationDirectory = Property(
+    package static let configurationDirectory = Property(
         "alluxio.conf.dir",
         .path,
         "Directory of `alluxio-site.properties`. Not read from the file itself."
     )
-    static let unmountTimeout = Property(
+    package static let unmountTimeout = Property(
         "alluxio.fuse.umount.timeout",
         .duration(.zero ... .seconds(60), allowsForever: false),
         default: "0s",
         "How long `alluxio-fuse umount` waits for open files before it detaches the mount."
     )
-    static let openFilesMaximum = Property(
+    package static let openFilesMaximum = Property(
         "alluxio.fuse.open.files.max",
         .integer(16...10_000_000),
         default: "65536",
         "The most files open in the mount at a time; beyond it open fails with ENFILE."
     )
-    static let specialCommands = Property(
+    package static let specialCommands = Property(
         "alluxio.fuse.special.command.enabled",
         .flag,
         default: "false",
@@ -55,69 +55,86 @@ extension Property {
         Property(key, kind, default: fallback, aliases: aliases, place: .option, summary)
     }
 
-    static let allowOther = option("allow_other", .flag, default: "false", "Let other users see the mount.")
-    static let allowRoot = option(
+    package static let allowOther = option(
+        "allow_other",
+        .flag,
+        default: "false",
+        "Let other users see the mount."
+    )
+    package static let allowRoot = option(
         "allow_root",
         .flag,
         default: "false",
         "Let root, beside you, see the mount."
     )
-    static let readOnly = option(
+    package static let readOnly = option(
         "ro",
         .flag,
         default: "true",
         "Mount read-only; the mount is read-only anyway."
     )
-    static let attributeTimeout = option(
+    package static let attributeTimeout = option(
         "attr_timeout",
         kernelTimeout,
         "How long the kernel keeps attributes, in seconds; without it, as long as they are trusted."
     )
-    static let entryTimeout = option(
+    package static let entryTimeout = option(
         "entry_timeout",
         kernelTimeout,
         "How long the kernel keeps names, in seconds; without it, as long as they are trusted."
     )
-    static let negativeTimeout = option(
+    package static let negativeTimeout = option(
         "negative_timeout",
         kernelTimeout,
         default: "0s",
         "How long the kernel keeps that a name is absent, in seconds."
     )
-    static let owner = option("uid", identifier, "Owner of everything; without it, the user who mounts.")
-    static let group = option("gid", identifier, "Group of everything; without it, the group of who mounts.")
-    static let mask = option("umask", .octal(0...0o777), "Permission bits that nothing has.")
-    static let fileMask = option("fmask", .octal(0...0o777), "Permission bits that no file has.")
-    static let directoryMask = option("dmask", .octal(0...0o777), "Permission bits that no directory has.")
-    static let defaultPermissions = option(
+    package static let owner = option(
+        "uid",
+        identifier,
+        "Owner of everything; without it, the user who mounts."
+    )
+    package static let group = option(
+        "gid",
+        identifier,
+        "Group of everything; without it, the group of who mounts."
+    )
+    package static let mask = option("umask", .octal(0...0o777), "Permission bits that nothing has.")
+    package static let fileMask = option("fmask", .octal(0...0o777), "Permission bits that no file has.")
+    package static let directoryMask = option(
+        "dmask",
+        .octal(0...0o777),
+        "Permission bits that no directory has."
+    )
+    package static let defaultPermissions = option(
         "default_permissions",
         .flag,
         default: "true",
         "Let the kernel check permission bits."
     )
-    static let maximumBackground = option(
+    package static let maximumBackground = option(
         "max_background",
         .integer(1...65_535),
         default: "128",
         "The most requests the kernel sends ahead."
     )
-    static let maximumThreads = option(
+    package static let maximumThreads = option(
         "max_threads",
         .integer(1...1024),
         "The most threads that read requests from the kernel; two for each processor unless set."
     )
-    static let maximumIdleThreads = option(
+    package static let maximumIdleThreads = option(
         "max_idle_threads",
         .integer(1...1024),
         default: "10",
         "The most of those threads kept while idle."
     )
-    static let maximumRead = option(
+    package static let maximumRead = option(
         "max_read",
         .bytes(4096...1 << 20),
         "The largest read the kernel sends, in bytes."
     )
-    static let nonEmpty = option(
+    package static let nonEmpty = option(
         "nonempty",
         .flag,
         default: "false",
@@ -131,21 +148,21 @@ extension Property {
         nonEmpty,
     ]
 
-    static let logLevel = Property(
+    package static let logLevel = Property(
         "alluxio.fuse.log.level",
         .word(["trace", "debug", "info", "notice", "warning", "error", "critical"]),
         default: "info",
         aliases: ["log_level"],
         "The least level that is logged."
     )
-    static let logFormat = Property(
+    package static let logFormat = Property(
         "alluxio.fuse.log.format",
         .word(["text", "json"]),
         default: "text",
         aliases: ["log_format"],
         "How a log line looks."
     )
-    static let logFile = Property(
+    package static let logFile = Property(
         "alluxio.fuse.log.file",
         .text,
         default: "syslog",
@@ -156,25 +173,25 @@ extension Property {
         error unless this is set.
         """
     )
-    static let slowOperation = Property(
+    package static let slowOperation = Property(
         "alluxio.fuse.logging.threshold",
         .duration(.zero ... .seconds(3600), allowsForever: false),
         default: "10s",
         "Operations that take longer are logged."
     )
-    static let webEnabled = Property(
+    package static let webEnabled = Property(
         "alluxio.fuse.web.enabled",
         .flag,
         default: "false",
         "Whether metrics are served over HTTP."
     )
-    static let webPort = Property(
+    package static let webPort = Property(
         "alluxio.fuse.web.port",
         .integer(1...65_535),
         default: "49999",
         "Port of `/metrics`."
     )
-    static let webHost = Property(
+    package static let webHost = Property(
         "alluxio.fuse.web.bind.host",
         .text,
         default: "127.0.0.1",

@@ -1,5 +1,5 @@
 /// What a property's text must look like.
-enum PropertyKind: Sendable {
+package enum PropertyKind: Sendable {
     /// `true`, `false`, `yes`, `no`, `1`, `0`; as an option also the bare name.
     case flag
     /// A whole number.
@@ -24,7 +24,7 @@ enum PropertyKind: Sendable {
 }
 
 /// Where a property may be set.
-enum PropertyPlace: Sendable {
+package enum PropertyPlace: Sendable {
     /// With `-o`, in the environment, and in the properties file.
     case everywhere
     /// With `-o` (and in `alluxio.fuse.mount.options`) only.
@@ -32,7 +32,7 @@ enum PropertyPlace: Sendable {
 }
 
 /// What setting a property does.
-enum PropertyEffect: Sendable {
+package enum PropertyEffect: Sendable {
     /// What the summary says.
     case used
     /// Nothing; the text says why it is accepted nevertheless.
@@ -40,17 +40,21 @@ enum PropertyEffect: Sendable {
 }
 
 /// One row of the catalogue: a setting with its type, range, default and meaning.
-struct Property: Sendable {
+package struct Property: Sendable {
     /// The canonical name.
-    let key: String
+    package let key: String
     /// Other names that mean the same, short `-o` names among them.
-    let aliases: [String]
-    let kind: PropertyKind
+    package let aliases: [String]
+    /// What its text must look like.
+    package let kind: PropertyKind
     /// The default as a user would write it; nil if there is none.
-    let fallback: String?
-    let summary: String
-    let place: PropertyPlace
-    let effect: PropertyEffect
+    package let fallback: String?
+    /// One or two sentences for the table of all settings.
+    package let summary: String
+    /// Where it may be set.
+    package let place: PropertyPlace
+    /// What setting it does.
+    package let effect: PropertyEffect
 
     init(
         _ key: String,
@@ -89,18 +93,22 @@ struct Property: Sendable {
     }
 
     /// Whether the value must never be shown.
-    var isSecret: Bool {
+    package var isSecret: Bool {
         if case .secret = kind { true } else { false }
     }
 
-    var names: [String] { [key] + aliases }
+    /// The canonical name, then the others.
+    package var names: [String] { [key] + aliases }
 }
 
 /// A value that fits its property.
-enum PropertyValue: Equatable, Sendable {
+package enum PropertyValue: Equatable, Sendable {
+    /// Of a flag.
     case flag(Bool)
+    /// Of a number, and of a size in bytes.
     case integer(Int)
     /// nil stands for "for ever".
     case duration(Duration?)
+    /// Of everything else.
     case text(String)
 }

@@ -8,7 +8,7 @@ struct PropertyGroup: Sendable {
 /// Every setting there is.
 ///
 /// Options, environment, properties file and `docs/configuration.md` all follow this table.
-enum PropertyCatalogue {
+package enum PropertyCatalogue {
     static let groups: [PropertyGroup] = [
         PropertyGroup(
             title: "Store",
@@ -61,7 +61,8 @@ enum PropertyCatalogue {
         ),
     ]
 
-    static let all: [Property] = groups.flatMap(\.properties)
+    /// The rows in the order of the document.
+    package static let all: [Property] = groups.flatMap(\.properties)
 
     /// Names and aliases to their rows; names are matched exactly, as Alluxio does.
     private static let byName: [String: Property] = Dictionary(
@@ -70,13 +71,13 @@ enum PropertyCatalogue {
     )
 
     /// The row of a name or alias.
-    static func find(_ name: String) -> Property? { byName[name] }
+    package static func find(_ name: String) -> Property? { byName[name] }
 
     /// Every name a user may write with `-o`, aliases included.
-    static var names: [String] { Array(byName.keys).sorted() }
+    package static var names: [String] { Array(byName.keys).sorted() }
 
     /// The name a misspelt one is nearest to.
-    static func nearest(to name: String, in place: PropertyPlace) -> String? {
+    package static func nearest(to name: String, in place: PropertyPlace) -> String? {
         let candidates = place == .option ? names : names.filter { byName[$0]?.place == .everywhere }
         return NearestName.find(name, among: candidates)
     }

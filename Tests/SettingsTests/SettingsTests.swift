@@ -2,7 +2,7 @@ import Configuration
 import Glibc
 import Testing
 
-@testable import AlluxioFuse
+@testable import Settings
 
 @Suite struct SettingsTests {
     private func settings(
@@ -16,7 +16,7 @@ import Testing
         } else {
             source = nil
         }
-        return try Settings(options: try MountOptions([options]), environment: environment, file: source)
+        return try Settings(options: try OptionList([options]), environment: environment, file: source)
     }
 
     private let variable = "ALLUXIO_USER_CLIENT_CACHE_SIZE"
@@ -121,5 +121,53 @@ import Testing
             #expect(source?.path == path)
             #expect(source?.values == ["alluxio.fuse.log.level": "debug"])
         }
+    }
+}
+
+@Suite struct SettingsOverrideTests {
+    private func settings(_ options: String) throws(Failure) -> Settings {
+        try Settings(options: try OptionList([options]), environment: [:], file: nil)
+    }
+
+    @Test func theOptionsOfOneStoreGoBeforeAllOthers() throws {
+        let all = try settings("endpoint=http://a,region=r")
+        let one = try all.overridden(by: ["endpoint": "http://b"], of: "mount /x")
+        #expect(one.text(.endpoint) == "http://b")
+        #expect(one.text(.region) == "r")
+        #expect(all.text(.endpoint) == "http://a")
+        let both = ["endpoint": "http://b", "alluxio.underfs.s3.endpoint": "http://c"]
+        #expect(try all.overridden(by: both, of: "mount /x").text(.endpoint) == "http://c")
+    }
+
+    @Test func credentialsOfOneStoreAreNotMixedWithOthers() throws {
+        let all = try settings("s3a.accessKeyId=a,s3a.secretKey=b,aws.sessionToken=c")
+        let keys = try all.overridden(by: ["s3a.accessKeyId": "x", "s3a.secretKey": "y"], of: "mount /x")
+        #expect(keys.text(.accessKey) == "x")
+        #expect(keys.text(.secretKey) == "y")
+        #expect(keys.text(.sessionToken) == nil)
+        let nobody = try all.overridden(by: [Property.anonymous.key: "true"], of: "mount /x")
+        #expect(nobody.flag(.anonymous) == true)
+        #expect(nobody.text(.accessKey) == nil)
+        let signed = try settings("anonymous")
+            .overridden(by: ["s3a.accessKeyId": "x", "s3a.secretKey": "y"], of: "mount /x")
+        #expect(signed.flag(.anonymous) == false)
+        #expect(!"\(keys)".contains("y ") && "\(keys)".contains("s3a.secretKey=<REDACTED>"))
+    }
+
+    @Test func aWrongOptionOfOneStoreIsRefusedByName() throws {
+        for wrong in [["endpoint": "ftp://x"], ["s3a.accessKeyId": "x"]] {
+            do {
+                _ = try settings("").overridden(by: wrong, of: "mount /x")
+                Issue.record("accepted")
+            } catch {
+                #expect(error.message.hasPrefix("mount /x: "))
+            }
+        }
+    }
+
+    @Test func whatIsNoOptionOfAStoreIsRemarkedOnAndIgnored() throws {
+        let one = try settings("").overridden(by: ["allow_other": "true", "nonsense": "1"], of: "mount /x")
+        #expect(one.flag(.allowOther) == false)
+        #expect(one.notices.compactMap { $0.facts["property"] } == ["allow_other", "nonsense"])
     }
 }

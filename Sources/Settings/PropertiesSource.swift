@@ -2,20 +2,23 @@ import Configuration
 import Glibc
 
 /// A properties file whose known keys have valid values.
-struct PropertiesSource: Sendable {
-    static let fileName = "alluxio-site.properties"
+package struct PropertiesSource: Sendable {
+    /// The file's name in whichever directory.
+    package static let fileName = "alluxio-site.properties"
 
-    let path: String
+    /// Where it lies.
+    package let path: String
     /// Raw values by canonical key.
-    let values: [String: String]
-    let notices: [Notice]
+    package let values: [String: String]
+    /// What was found that has no effect.
+    package let notices: [Notice]
 
     /// How deep `${key}` may refer to a value that refers to another.
     static let referenceDepthMaximum = 10
 
     /// Checks the contents of a file against the catalogue.
     /// - Throws: A ``Failure`` that names file and line.
-    init(path: String, contents: some Collection<UInt8>) throws(Failure) {
+    package init(path: String, contents: some Collection<UInt8>) throws(Failure) {
         let entries: [PropertiesEntry]
         do {
             entries = try PropertiesFile.parse(contents)
@@ -94,7 +97,7 @@ struct PropertiesSource: Sendable {
     ///   - environment: For `ALLUXIO_CONF_DIR` and `HOME`.
     /// - Returns: The file, or nil if there is none.
     /// - Throws: A ``Failure`` that names the file.
-    static func load(
+    package static func load(
         from named: String?,
         environment: [String: String]
     ) throws(Failure) -> PropertiesSource? {

@@ -1,20 +1,20 @@
 import Testing
 
-@testable import AlluxioFuse
+@testable import Settings
 
-@Suite struct MountOptionsTests {
+@Suite struct OptionListTests {
     @Test(arguments: [
         ("a,b", ["a", "b"]), ("", []), (",,a,", ["a"]), (#"a=1\,2,b"#, ["a=1,2", "b"]),
         (#"a=\\,b"#, [#"a=\"#, "b"]),
         (#"a=\x"#, [#"a=\x"#]), (#"a\"#, [#"a\"#]), (" a , b=c d ", ["a", "b=c d"]),
     ])
     func aListIsSplitAtCommasThatNothingProtects(list: String, items: [String]) {
-        #expect(MountOptions.split(list) == items)
-        #expect(MountOptions.split(items.map(MountOptions.escape).joined(separator: ",")) == items)
+        #expect(OptionList.split(list) == items)
+        #expect(OptionList.split(items.map(OptionList.escape).joined(separator: ",")) == items)
     }
 
     @Test func optionsOfEveryKindAreTaken() throws {
-        let options = try MountOptions([
+        let options = try OptionList([
             "allow_other,attr_timeout=60,uid=1000,umask=022,noatime,nosuid",
             "local_data_cache=/var/cache/a,local_cache_size=1GB,alluxio.user.file.metadata.sync.interval=-1",
             "s3a.accessKeyId=k,s3a.secretKey=s=s,ro,_netdev,nofail,x-systemd.automount,comment=hello,user",
@@ -33,7 +33,7 @@ import Testing
     }
 
     @Test func ofANameThatComesTwiceTheLastCountsWhateverItIsCalled() throws {
-        let options = try MountOptions([
+        let options = try OptionList([
             "local_cache_size=1GB", "alluxio.user.client.cache.size=2GB,atime,noatime",
         ])
         #expect(options.values == ["alluxio.user.client.cache.size": "2GB"])
@@ -44,7 +44,7 @@ import Testing
         "rw", "kernel_cache", "direct_io", "fuse=2", "big_writes", "alluxio.underfs.s3.inherit.acl=false",
     ])
     func whatHasNoEffectIsAcceptedAndSaid(option: String) throws {
-        let options = try MountOptions([option, option])
+        let options = try OptionList([option, option])
         #expect(options.notices.count == 1)
         #expect(options.notices.first?.facts["reason"]?.isEmpty == false)
     }
@@ -65,7 +65,7 @@ import Testing
     ])
     func whatIsUnknownOrIllFormedIsRefusedWithNameAndRemedy(option: String, message: String) {
         do {
-            _ = try MountOptions([option])
+            _ = try OptionList([option])
             Issue.record("\(option) was accepted")
         } catch {
             #expect(error.message.contains(message), "\(error.message)")
@@ -75,7 +75,7 @@ import Testing
 
     @Test func anIllFormedSecretIsNotShown() {
         do {
-            _ = try MountOptions(["s3a.secretKey=hush\u{0}hush"])
+            _ = try OptionList(["s3a.secretKey=hush\u{0}hush"])
             Issue.record("a zero byte was accepted")
         } catch {
             #expect(!error.message.contains("hush"))
@@ -91,8 +91,8 @@ import Testing
         for _ in 0..<3000 {
             let text = (0..<Int.random(in: 0...12, using: &generator))
                 .map { _ in pieces.randomElement(using: &generator) ?? "" }.joined()
-            _ = MountOptions.split(text)
-            _ = try? MountOptions([text])
+            _ = OptionList.split(text)
+            _ = try? OptionList([text])
         }
     }
 }

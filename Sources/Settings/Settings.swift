@@ -1,16 +1,17 @@
 import Configuration
 
-/// All settings of one mount, from every source, valid.
+/// All settings of one process, from every source, valid.
 ///
 /// Precedence and the masking of secrets are the configuration library's; types, ranges and defaults the
 /// catalogue's.
-struct Settings: Sendable, CustomStringConvertible {
+package struct Settings: Sendable, CustomStringConvertible {
     private let reader: ConfigReader
-    private let providers: [any ConfigProvider]
+    /// The sources, the one that counts first in front.
+    let providers: [any ConfigProvider]
     /// What was found out while reading the sources.
-    let notices: [Notice]
+    package let notices: [Notice]
     /// Words for the kernel or fusermount3.
-    let passedOn: [String]
+    package let passedOn: [String]
 
     /// Joins the sources.
     /// - Parameters:
@@ -18,26 +19,38 @@ struct Settings: Sendable, CustomStringConvertible {
     ///   - environment: The process's variables.
     ///   - file: The properties file, if there is one.
     /// - Throws: A ``Failure`` that names source and setting.
-    init(options: MountOptions, environment: [String: String], file: PropertiesSource?) throws(Failure) {
+    package init(options: OptionList, environment: [String: String], file: PropertiesSource?) throws(Failure)
+    {
         let variables = try EnvironmentSource.values(in: environment)
         let listed =
             options.values[Property.defaultOptions.key] ?? variables[Property.defaultOptions.key]
             ?? file?.values[Property.defaultOptions.key]
-        let defaults: MountOptions
+        let defaults: OptionList
         do {
-            defaults = try MountOptions([listed ?? ""])
+            defaults = try OptionList([listed ?? ""])
         } catch {
             throw Failure("\(Property.defaultOptions.key): \(error.message)", kind: error.kind)
         }
-        self.providers = [
+        let providers: [any ConfigProvider] = [
             InMemoryProvider(name: "-o", values: Self.marked(options.values)),
             InMemoryProvider(name: Property.defaultOptions.key, values: Self.marked(defaults.values)),
             EnvironmentSource.provider(of: variables),
             PropertiesProvider(path: file?.path ?? "none", values: Self.marked(file?.values ?? [:])),
         ]
+        try self.init(
+            providers: providers,
+            notices: options.notices + defaults.notices + (file?.notices ?? []),
+            passedOn: Self.join(defaults.passedOn, options.passedOn)
+        )
+    }
+
+    /// Puts valid sources together.
+    /// - Throws: A ``Failure`` if they do not fit together.
+    init(providers: [any ConfigProvider], notices: [Notice], passedOn: [String]) throws(Failure) {
+        self.providers = providers
         self.reader = ConfigReader(providers: providers)
-        self.notices = options.notices + defaults.notices + (file?.notices ?? [])
-        self.passedOn = Self.join(defaults.passedOn, options.passedOn)
+        self.notices = notices
+        self.passedOn = passedOn
         try checkTogether()
     }
 
@@ -67,38 +80,38 @@ struct Settings: Sendable, CustomStringConvertible {
     }
 
     /// Whether a property has a value that is not its default.
-    func isSet(_ property: Property) -> Bool {
+    package func isSet(_ property: Property) -> Bool {
         reader.string(forKey: ConfigKey(property.key), isSecret: property.isSecret) != nil
     }
 
     /// A flag; nil if it has neither value nor default.
-    func flag(_ property: Property) -> Bool? {
+    package func flag(_ property: Property) -> Bool? {
         if case .flag(let flag) = value(property) { flag } else { nil }
     }
 
     /// A number or a size in bytes.
-    func number(_ property: Property) -> Int? {
+    package func number(_ property: Property) -> Int? {
         if case .integer(let number) = value(property) { number } else { nil }
     }
 
     /// A text, path, word or secret; an empty one counts as none.
-    func text(_ property: Property) -> String? {
+    package func text(_ property: Property) -> String? {
         if case .text(let text) = value(property), !text.isEmpty { text } else { nil }
     }
 
     /// A time that has a default; nil for "for ever".
-    func duration(_ property: Property) -> Duration? {
+    package func duration(_ property: Property) -> Duration? {
         if case .duration(let duration) = value(property) { duration } else { nil }
     }
 
     /// The sync interval, also under its older name; nil for "for ever".
-    var syncInterval: Duration? {
+    package var syncInterval: Duration? {
         let isOlderName = !isSet(.syncInterval) && isSet(.metadataCacheExpiry)
         return duration(isOlderName ? .metadataCacheExpiry : .syncInterval)
     }
 
     /// The cache directory, if data is to be kept on disk.
-    var cacheDirectory: String? {
+    package var cacheDirectory: String? {
         let isWanted = flag(.cacheEnabled) ?? isSet(.cacheDirectory)
         return isWanted ? text(.cacheDirectory) : nil
     }
@@ -119,7 +132,7 @@ struct Settings: Sendable, CustomStringConvertible {
     }
 
     /// What is set, secrets masked.
-    var description: String { shown.map { "\($0.key)=\($0.value)" }.joined(separator: " ") }
+    package var description: String { shown.map { "\($0.key)=\($0.value)" }.joined(separator: " ") }
 
     /// What no single value shows.
     private func checkTogether() throws(Failure) {

@@ -1,18 +1,18 @@
 /// What the `-o` lists of one command say, after every name was recognised.
-struct MountOptions: Equatable, Sendable {
+package struct OptionList: Equatable, Sendable {
     /// Raw values by canonical key; valid for their properties.
-    var values: [String: String] = [:]
+    package var values: [String: String] = [:]
     /// Words that the kernel or fusermount3 gets, such as `noatime`; in order, each once.
-    var passedOn: [String] = []
+    package var passedOn: [String] = []
     /// What was accepted without effect.
-    var notices: [Notice] = []
+    package var notices: [Notice] = []
 
     /// The longest list that is read, in bytes; mount(8) itself stops at a page.
-    static let lengthMaximum = 1 << 16
+    package static let lengthMaximum = 1 << 16
 
     /// Reads `-o` lists in order; of a name that comes twice, the last counts.
     /// - Throws: A ``Failure`` that names the option, what it takes, and the nearest name.
-    init(_ lists: [String]) throws(Failure) {
+    package init(_ lists: [String]) throws(Failure) {
         for list in lists {
             guard list.utf8.count <= Self.lengthMaximum else {
                 throw .usage("an option list is longer than \(Self.lengthMaximum) bytes")
@@ -23,12 +23,13 @@ struct MountOptions: Equatable, Sendable {
         }
     }
 
-    init() {}
+    /// No option at all.
+    package init() {}
 
     /// Splits a list at commas.
     ///
     /// `\,` is a comma and `\\` a backslash; any other backslash stands for itself.
-    static func split(_ list: String) -> [String] {
+    package static func split(_ list: String) -> [String] {
         var items: [String] = []
         var current = String.UnicodeScalarView()
         var isEscaped = false
@@ -52,7 +53,7 @@ struct MountOptions: Equatable, Sendable {
     }
 
     /// The reverse of ``split(_:)`` for one item.
-    static func escape(_ item: String) -> String {
+    package static func escape(_ item: String) -> String {
         item.reduce(into: "") { result, character in
             if character == "," || character == "\\" { result.append("\\") }
             result.append(character)
@@ -112,9 +113,9 @@ struct MountOptions: Equatable, Sendable {
 }
 
 /// The words of mount(8) that are no settings of ours.
-enum MountWords {
+package enum MountWords {
     /// What libfuse hands to the kernel or to fusermount3 as it is.
-    static let passedOn = [
+    package static let passedOn = [
         "dev", "nodev", "suid", "nosuid", "exec", "noexec", "atime", "noatime", "diratime", "nodiratime",
         "relatime",
         "norelatime", "strictatime", "nostrictatime", "sync", "async", "dirsync",
@@ -129,7 +130,7 @@ enum MountWords {
     ]
 
     /// Words for mount(8), systemd and desktops, which mount helpers get and must ignore.
-    static func isIgnored(_ name: String) -> Bool {
+    package static func isIgnored(_ name: String) -> Bool {
         ignored.contains(name) || name.hasPrefix("x-") || name.hasPrefix("X-")
     }
 

@@ -1,11 +1,11 @@
 extension Property {
-    static let endpoint = Property(
+    package static let endpoint = Property(
         "alluxio.underfs.s3.endpoint",
         .address,
         aliases: ["endpoint"],
         "Address of the S3 service; without it, AWS in the region of the bucket."
     )
-    static let region = Property(
+    package static let region = Property(
         "alluxio.underfs.s3.region",
         .text,
         aliases: ["alluxio.underfs.s3.endpoint.region", "region"],
@@ -14,7 +14,7 @@ extension Property {
         store's answer.
         """
     )
-    static let pathStyle = Property(
+    package static let pathStyle = Property(
         "alluxio.underfs.s3.disable.dns.buckets",
         .flag,
         """
@@ -23,25 +23,25 @@ extension Property {
         when an endpoint is set.
         """
     )
-    static let secureEndpoint = Property(
+    package static let secureEndpoint = Property(
         "alluxio.underfs.s3.secure.http.enabled",
         .flag,
         default: "true",
         "Whether an endpoint without a scheme is spoken to over https."
     )
-    static let requesterPays = Property(
+    package static let requesterPays = Property(
         "alluxio.underfs.s3.requester.pays",
         .flag,
         default: "false",
         aliases: ["requester_pays"],
         "Whether the caller pays for requests to a requester-pays bucket."
     )
-    static let certificateAuthorityFile = Property(
+    package static let certificateAuthorityFile = Property(
         "alluxio.underfs.s3.ca.file",
         .path,
         "PEM file of certificate authorities to trust instead of the system's."
     )
-    static let verifiesPeer = Property(
+    package static let verifiesPeer = Property(
         "alluxio.underfs.s3.tls.verify.enabled",
         .flag,
         default: "true",
@@ -52,31 +52,31 @@ extension Property {
         endpoint, region, pathStyle, secureEndpoint, requesterPays, certificateAuthorityFile, verifiesPeer,
     ]
 
-    static let accessKey = Property(
+    package static let accessKey = Property(
         "s3a.accessKeyId",
         .secret,
         aliases: ["aws.accessKeyId", "alluxio.underfs.s3.access.key.id"],
         "Access key. Needs the secret key too."
     )
-    static let secretKey = Property(
+    package static let secretKey = Property(
         "s3a.secretKey",
         .secret,
         aliases: ["aws.secretKey", "alluxio.underfs.s3.secret.key"],
         "Secret key that belongs to the access key."
     )
-    static let sessionToken = Property(
+    package static let sessionToken = Property(
         "aws.sessionToken",
         .secret,
         aliases: ["s3a.sessionToken", "alluxio.underfs.s3.session.token"],
         "Session token of temporary keys."
     )
-    static let profile = Property(
+    package static let profile = Property(
         "alluxio.underfs.s3.profile",
         .text,
         aliases: ["aws.profile"],
         "Profile of the shared credentials and config files; without it `AWS_PROFILE`, else `default`."
     )
-    static let anonymous = Property(
+    package static let anonymous = Property(
         "alluxio.underfs.s3.anonymous",
         .flag,
         default: "false",
@@ -88,45 +88,45 @@ extension Property {
 
     private static let deadlineRange: ClosedRange<Duration> = .milliseconds(100)...(.seconds(3600))
 
-    static let connectTimeout = Property(
+    package static let connectTimeout = Property(
         "alluxio.underfs.s3.connect.timeout",
         .duration(deadlineRange, allowsForever: false),
         default: "3s",
         "How long a connection to the store may take to be made, TLS included."
     )
-    static let stallTimeout = Property(
+    package static let stallTimeout = Property(
         "alluxio.underfs.s3.socket.timeout",
         .duration(deadlineRange, allowsForever: false),
         default: "10s",
         "How long a transfer may go without a byte before it is tried again."
     )
-    static let totalTimeout = Property(
+    package static let totalTimeout = Property(
         "alluxio.underfs.s3.request.timeout",
         .duration(deadlineRange, allowsForever: false),
         default: "60s",
         "How long a read, lookup or listing may take in all, retries included, before it fails with EIO."
     )
-    static let connectionsMaximum = Property(
+    package static let connectionsMaximum = Property(
         "alluxio.underfs.s3.threads.max",
         .integer(1...4096),
         default: "64",
         "The most connections kept open to the store."
     )
-    static let poolThreads = Property(
+    package static let poolThreads = Property(
         "alluxio.fuse.waiting.threads.max",
         .integer(4...4096),
         default: "128",
         aliases: ["alluxio.fuse.max.reader.concurrency"],
         "The most operations that wait for the store at a time; further ones queue."
     )
-    static let aheadThreads = Property(
+    package static let aheadThreads = Property(
         "alluxio.fuse.readahead.threads.max",
         .integer(1...1024),
         default: "32",
         aliases: ["alluxio.user.position.reader.streaming.async.prefetch.thread"],
         "The most fetches of read-ahead at a time; less than the waiting threads."
     )
-    static let poolQueue = Property(
+    package static let poolQueue = Property(
         "alluxio.fuse.waiting.queue.max",
         .integer(16...1_000_000),
         default: "65536",

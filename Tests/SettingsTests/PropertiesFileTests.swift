@@ -1,6 +1,6 @@
 import Testing
 
-@testable import AlluxioFuse
+@testable import Settings
 
 @Suite struct PropertiesFileTests {
     private func parse(_ text: String) throws(PropertiesError) -> [String] {

@@ -1,9 +1,9 @@
 import Glibc
 
 /// Reads small files whole.
-enum FileBytes {
+package enum FileBytes {
     /// The contents of a file, at most `limit` bytes of it; nil if it cannot be read.
-    static func read(_ path: String, limit: Int = 1 << 16) -> [UInt8]? {
+    package static func read(_ path: String, limit: Int = 1 << 16) -> [UInt8]? {
         let descriptor = open(path, O_RDONLY | O_CLOEXEC)
         guard descriptor >= 0 else { return nil }
         defer { close(descriptor) }
@@ -11,7 +11,7 @@ enum FileBytes {
     }
 
     /// Reads a descriptor to its end, at most `limit` bytes; nil on an error.
-    static func read(_ descriptor: Int32, limit: Int) -> [UInt8]? {
+    package static func read(_ descriptor: Int32, limit: Int) -> [UInt8]? {
         var contents: [UInt8] = []
         var buffer = [UInt8](repeating: 0, count: min(limit, 1 << 16))
         while contents.count < limit {
