@@ -40,38 +40,47 @@ let package = Package(
         ),
         .systemLibrary(name: "CCrypto", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
         .target(name: "CLinux", cSettings: c),
+        .target(name: "Threading", dependencies: ["CLinux"], swiftSettings: swift),
 
         // L1: identities, metadata, transport.
         .target(name: "Pages", swiftSettings: swift),
-        .target(name: "Metadata", dependencies: ["Pages", "CLinux", metrics], swiftSettings: swift),
+        .target(
+            name: "Metadata",
+            dependencies: ["Pages", "Threading", "CLinux", metrics],
+            swiftSettings: swift
+        ),
         .target(
             name: "HTTPTransport",
             dependencies: ["CCurl", "CCurlShim", logging, metrics],
             swiftSettings: swift
         ),
-        .target(name: "Telemetry", dependencies: [logging, metrics], swiftSettings: swift),
+        .target(name: "Telemetry", dependencies: ["Threading", logging, metrics], swiftSettings: swift),
 
         // L2: the links of the chain.
         .target(
             name: "FileSystem",
-            dependencies: ["Pages", "Metadata", logging, metrics],
+            dependencies: ["Pages", "Metadata", "Threading", logging, metrics],
             swiftSettings: swift
         ),
         .target(
             name: "PageCache",
-            dependencies: ["Pages", "CLinux", "CCrypto", logging, metrics],
+            dependencies: ["Pages", "Threading", "CLinux", "CCrypto", logging, metrics],
             swiftSettings: swift
         ),
         .target(
             name: "ObjectStore",
-            dependencies: ["Pages", "Metadata", "HTTPTransport", "CCrypto", "CLinux", logging, metrics],
+            dependencies: [
+                "Pages", "Metadata", "HTTPTransport", "Threading", "CCrypto", "CLinux", logging, metrics,
+            ],
             swiftSettings: swift
         ),
 
         // L3: the kernel's side.
         .target(
             name: "FuseMount",
-            dependencies: ["FileSystem", "Pages", "Metadata", "CFuse3", "CFuse3Shim", logging, metrics],
+            dependencies: [
+                "FileSystem", "Pages", "Metadata", "Threading", "CFuse3", "CFuse3Shim", logging, metrics,
+            ],
             swiftSettings: swift
         ),
 
@@ -95,16 +104,22 @@ let package = Package(
             swiftSettings: swift
         ),
 
+        .target(name: "SeededRandom", path: "Tests/SeededRandom", swiftSettings: swift),
         .testTarget(name: "PagesTests", dependencies: ["Pages"], swiftSettings: swift),
-        .testTarget(name: "MetadataTests", dependencies: ["Metadata", "Pages"], swiftSettings: swift),
+        .testTarget(name: "ThreadingTests", dependencies: ["Threading"], swiftSettings: swift),
+        .testTarget(
+            name: "MetadataTests",
+            dependencies: ["Metadata", "Pages", "Threading", "SeededRandom"],
+            swiftSettings: swift
+        ),
         .testTarget(
             name: "FileSystemTests",
-            dependencies: ["FileSystem", "Metadata", "Pages"],
+            dependencies: ["FileSystem", "Metadata", "Pages", "Threading", "SeededRandom"],
             swiftSettings: swift
         ),
         .testTarget(
             name: "PageCacheTests",
-            dependencies: ["PageCache", "Pages", "CLinux"],
+            dependencies: ["PageCache", "Pages", "Threading", "CLinux", "SeededRandom"],
             swiftSettings: swift
         ),
         .testTarget(
@@ -115,22 +130,24 @@ let package = Package(
         // Real servers for tests: SeaweedFS as S3, and processes that end with the test.
         .target(
             name: "TestServers",
-            dependencies: ["HTTPTransport", "ObjectStore"],
+            dependencies: ["HTTPTransport", "ObjectStore", "Pages", "Threading", logging],
             path: "Tests/TestServers",
             swiftSettings: swift
         ),
         .testTarget(
             name: "ObjectStoreTests",
             dependencies: [
-                "ObjectStore", "HTTPTransport", "Metadata", "Pages", "TestServers", "CCurl", "CCurlShim",
-                logging,
+                "ObjectStore", "HTTPTransport", "Metadata", "Pages", "TestServers", "SeededRandom", "CCurl",
+                "CCurlShim", logging,
             ],
             swiftSettings: swift
         ),
         .target(name: "CMountTestSupport", path: "Tests/CMountTestSupport", cSettings: c),
         .testTarget(
             name: "FuseMountTests",
-            dependencies: ["FuseMount", "FileSystem", "Pages", "CFuse3", "CMountTestSupport", logging],
+            dependencies: [
+                "FuseMount", "FileSystem", "Pages", "Threading", "CFuse3", "CMountTestSupport", logging,
+            ],
             swiftSettings: swift
         ),
         .testTarget(
@@ -141,7 +158,7 @@ let package = Package(
         .testTarget(
             name: "SettingsTests",
             dependencies: [
-                "Settings", .product(name: "Configuration", package: "swift-configuration"),
+                "Settings", "SeededRandom", .product(name: "Configuration", package: "swift-configuration"),
             ],
             swiftSettings: swift
         ),

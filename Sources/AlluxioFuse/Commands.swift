@@ -5,6 +5,7 @@ import Glibc
 import Settings
 import Synchronization
 import Telemetry
+import Threading
 
 /// `alluxio-fuse`: the commands people type.
 struct AlluxioFuseCommand: ParsableCommand {
@@ -171,7 +172,11 @@ enum StatisticsReader {
     static func read(_ path: String, within deadline: Duration) throws(Failure) -> String {
         let shared = Answer()
         // A dead daemon's mount may hang the call, so it runs on a thread that the process can leave behind.
-        try NamedThread.start("stat") { shared.put(ask(path)) }
+        do {
+            try NamedThread.start("stat") { shared.put(ask(path)) }
+        } catch {
+            throw Failure("\(error)")
+        }
         let end = ContinuousClock.now + deadline
         while ContinuousClock.now < end {
             switch shared.get() {

@@ -1,10 +1,12 @@
-public import HTTPTransport
+import HTTPTransport
 import Logging
 public import Pages
 
-/// Puts objects into a bucket: what tests and the demonstration need to have something to mount.
+@testable import ObjectStore
+
+/// Puts objects into a bucket, so that tests have something to read.
 ///
-/// One request, no retries; the mount itself only reads so far.
+/// One request, no retries. Any thread may use it.
 public struct S3Upload: Sendable {
     private let client: S3Client
 
@@ -14,7 +16,7 @@ public struct S3Upload: Sendable {
     ///   - transport: What sends the requests.
     ///   - credentials: What signs them.
     /// - Throws: ``S3OptionsError`` for an endpoint or a region that cannot be.
-    public init(
+    init(
         options: S3Options,
         transport: HTTPTransport,
         credentials: any CredentialsSource
