@@ -179,6 +179,7 @@ extension MountPlan {
     var sessionOptions: FuseMount.MountOptions {
         let source = settings.text(.sourceName) ?? address.description
         var options = FuseMount.MountOptions(mountpoint: mountPoint, fsname: source)
+        options.isReadOnly = settings.flag(.readOnly) ?? false
         options.allowsOthers = settings.flag(.allowOther) ?? false
         options.checksPermissions = settings.flag(.defaultPermissions) ?? true
         options.acceptsNonEmpty = settings.flag(.nonEmpty) ?? false

@@ -70,8 +70,8 @@ extension Property {
     package static let readOnly = option(
         "ro",
         .flag,
-        default: "true",
-        "Mount read-only; the mount is read-only anyway."
+        default: "false",
+        "Mark the mount read-only and let the kernel refuse every change; without it the daemon does."
     )
     package static let attributeTimeout = option(
         "attr_timeout",
