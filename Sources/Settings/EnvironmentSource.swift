@@ -23,12 +23,7 @@ package enum EnvironmentSource {
             for name in property.names where name.hasPrefix("alluxio.") && values[property.key] == nil {
                 let variable = variable(of: name)
                 guard let value = environment[variable], !value.isEmpty else { continue }
-                do {
-                    _ = try property.kind.parse(value)
-                } catch {
-                    let shown = property.isSecret ? "its value" : "'\(value)'"
-                    throw .usage("environment variable \(variable): \(shown) is not \(error.expected)")
-                }
+                try property.check(value, as: "environment variable \(variable)")
                 values[property.key] = value
             }
         }

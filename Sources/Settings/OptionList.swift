@@ -96,12 +96,7 @@ package struct OptionList: Equatable, Sendable {
             }
             return "true"
         }
-        do {
-            _ = try property.kind.parse(value)
-        } catch {
-            let shown = property.isSecret ? "its value" : "'\(value)'"
-            throw .usage("option '\(name)': \(shown) is not \(error.expected)")
-        }
+        try property.check(value, as: "option '\(name)'")
         return value
     }
 

@@ -50,12 +50,7 @@ package struct PropertiesSource: Sendable {
         guard let value = expand(entry.value, with: raw, depth: referenceDepthMaximum) else {
             throw .usage("\(path):\(entry.line): '\(entry.key)' refers to a key that the file does not have")
         }
-        do {
-            _ = try property.kind.parse(value)
-        } catch {
-            let shown = property.isSecret ? "its value" : "'\(value)'"
-            throw .usage("\(path):\(entry.line): '\(entry.key)': \(shown) is not \(error.expected)")
-        }
+        try property.check(value, as: "\(path):\(entry.line): '\(entry.key)'")
         return value
     }
 

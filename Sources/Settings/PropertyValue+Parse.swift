@@ -4,6 +4,22 @@ package struct IllFormedValue: Error, Equatable {
     package let expected: String
 }
 
+extension Property {
+    /// Makes sure that a text is a value of this property.
+    /// - Parameters:
+    ///   - value: The text.
+    ///   - subject: What has it where, for the message.
+    /// - Throws: A ``Failure`` with the subject and what would fit; it does not show a secret.
+    func check(_ value: String, as subject: String) throws(Failure) {
+        do {
+            _ = try kind.parse(value)
+        } catch {
+            let shown = isSecret ? "its value" : "'\(value)'"
+            throw .usage("\(subject): \(shown) is not \(error.expected)")
+        }
+    }
+}
+
 extension PropertyKind {
     /// Reads a value.
     ///

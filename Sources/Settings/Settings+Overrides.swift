@@ -20,12 +20,7 @@ extension Settings {
                 continue
             }
             guard case .used = property.effect else { continue }
-            do {
-                _ = try property.kind.parse(value)
-            } catch {
-                let shown = property.isSecret ? "its value" : "'\(value)'"
-                throw .usage("\(source): '\(name)': \(shown) is not \(error.expected)")
-            }
+            try property.check(value, as: "\(source): '\(name)'")
             if name == property.key || checked[property.key] == nil { checked[property.key] = value }
         }
         Self.completeCredentials(&checked)
