@@ -40,63 +40,86 @@ let package = Package(
         ),
         .systemLibrary(name: "CCrypto", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
         .target(name: "CLinux", cSettings: c),
+        .target(name: "Threading", dependencies: ["CLinux"], swiftSettings: swift),
 
         // L1: identities, metadata, transport.
         .target(name: "Pages", swiftSettings: swift),
-        .target(name: "Metadata", dependencies: ["Pages", "CLinux", metrics], swiftSettings: swift),
+        .target(
+            name: "Metadata",
+            dependencies: ["Pages", "Threading", "CLinux", metrics],
+            swiftSettings: swift
+        ),
         .target(
             name: "HTTPTransport",
             dependencies: ["CCurl", "CCurlShim", logging, metrics],
             swiftSettings: swift
         ),
-        .target(name: "Telemetry", dependencies: [logging, metrics], swiftSettings: swift),
+        .target(name: "Telemetry", dependencies: ["Threading", logging, metrics], swiftSettings: swift),
 
         // L2: the links of the chain.
         .target(
             name: "FileSystem",
-            dependencies: ["Pages", "Metadata", logging, metrics],
+            dependencies: ["Pages", "Metadata", "Threading", logging, metrics],
             swiftSettings: swift
         ),
         .target(
             name: "PageCache",
-            dependencies: ["Pages", "CLinux", "CCrypto", logging, metrics],
+            dependencies: ["Pages", "Threading", "CLinux", "CCrypto", logging, metrics],
             swiftSettings: swift
         ),
         .target(
             name: "ObjectStore",
-            dependencies: ["Pages", "Metadata", "HTTPTransport", "CCrypto", "CLinux", logging, metrics],
+            dependencies: [
+                "Pages", "Metadata", "HTTPTransport", "Threading", "CCrypto", "CLinux", logging, metrics,
+            ],
             swiftSettings: swift
         ),
 
         // L3: the kernel's side.
         .target(
             name: "FuseMount",
-            dependencies: ["FileSystem", "Pages", "Metadata", "CFuse3", "CFuse3Shim", logging, metrics],
-            swiftSettings: swift
-        ),
-
-        // L4: settings, command line, composition.
-        .executableTarget(
-            name: "AlluxioFuse",
             dependencies: [
-                "FuseMount", "FileSystem", "PageCache", "ObjectStore", "HTTPTransport", "Metadata", "Pages",
-                "Telemetry", "CLinux", logging, metrics,
-                .product(name: "ArgumentParser", package: "swift-argument-parser"),
-                .product(name: "Configuration", package: "swift-configuration"),
+                "FileSystem", "Pages", "Metadata", "Threading", "CFuse3", "CFuse3Shim", logging, metrics,
             ],
             swiftSettings: swift
         ),
 
+        // L4: settings, command line, composition.
+        .target(
+            name: "Settings",
+            dependencies: [
+                "ObjectStore", "HTTPTransport", "Metadata", "Pages", logging,
+                .product(name: "Configuration", package: "swift-configuration"),
+            ],
+            swiftSettings: swift
+        ),
+        .executableTarget(
+            name: "AlluxioFuse",
+            dependencies: [
+                "Settings", "FuseMount", "FileSystem", "PageCache", "Metadata", "Pages", "Telemetry",
+                "CLinux",
+                logging, metrics,
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            swiftSettings: swift
+        ),
+
+        .target(name: "SeededRandom", path: "Tests/SeededRandom", swiftSettings: swift),
         .testTarget(name: "PagesTests", dependencies: ["Pages"], swiftSettings: swift),
-        .testTarget(name: "MetadataTests", dependencies: ["Metadata", "Pages"], swiftSettings: swift),
+        .testTarget(name: "ThreadingTests", dependencies: ["Threading"], swiftSettings: swift),
+        .testTarget(
+            name: "MetadataTests",
+            dependencies: ["Metadata", "Pages", "Threading", "SeededRandom"],
+            swiftSettings: swift
+        ),
         .testTarget(
             name: "FileSystemTests",
-            dependencies: ["FileSystem", "Metadata", "Pages"],
+            dependencies: ["FileSystem", "Metadata", "Pages", "Threading", "SeededRandom"],
             swiftSettings: swift
         ),
         .testTarget(
             name: "PageCacheTests",
-            dependencies: ["PageCache", "Pages", "CLinux"],
+            dependencies: ["PageCache", "Pages", "Threading", "CLinux", "SeededRandom"],
             swiftSettings: swift
         ),
         .testTarget(
@@ -107,22 +130,24 @@ let package = Package(
         // Real servers for tests: SeaweedFS as S3, and processes that end with the test.
         .target(
             name: "TestServers",
-            dependencies: ["HTTPTransport", "ObjectStore"],
+            dependencies: ["HTTPTransport", "ObjectStore", "Pages", "Threading", logging],
             path: "Tests/TestServers",
             swiftSettings: swift
         ),
         .testTarget(
             name: "ObjectStoreTests",
             dependencies: [
-                "ObjectStore", "HTTPTransport", "Metadata", "Pages", "TestServers", "CCurl", "CCurlShim",
-                logging,
+                "ObjectStore", "HTTPTransport", "Metadata", "Pages", "TestServers", "SeededRandom", "CCurl",
+                "CCurlShim", logging,
             ],
             swiftSettings: swift
         ),
         .target(name: "CMountTestSupport", path: "Tests/CMountTestSupport", cSettings: c),
         .testTarget(
             name: "FuseMountTests",
-            dependencies: ["FuseMount", "FileSystem", "Pages", "CFuse3", "CMountTestSupport", logging],
+            dependencies: [
+                "FuseMount", "FileSystem", "Pages", "Threading", "CFuse3", "CMountTestSupport", logging,
+            ],
             swiftSettings: swift
         ),
         .testTarget(
@@ -131,11 +156,15 @@ let package = Package(
             swiftSettings: swift
         ),
         .testTarget(
-            name: "AlluxioFuseTests",
+            name: "SettingsTests",
             dependencies: [
-                "AlluxioFuse", "Telemetry", logging,
-                .product(name: "Configuration", package: "swift-configuration"),
+                "Settings", "SeededRandom", .product(name: "Configuration", package: "swift-configuration"),
             ],
+            swiftSettings: swift
+        ),
+        .testTarget(
+            name: "AlluxioFuseTests",
+            dependencies: ["AlluxioFuse", "Settings", "Telemetry", logging],
             swiftSettings: swift
         ),
         .testTarget(name: "TidyTests", swiftSettings: swift),

@@ -12,7 +12,7 @@ let package = Package(
         .target(name: "CLibFuzzer"),
         .executableTarget(name: "FuzzS3XML", dependencies: parts),
         .executableTarget(name: "FuzzCacheRecord", dependencies: parts),
-        // Compiles the daemon's own files, by links in Settings/, since an executable cannot be imported.
+        // Compiles files of Settings, by links in Settings/: what is `package` cannot be imported from here.
         .executableTarget(name: "FuzzSettings", dependencies: ["CLibFuzzer"]),
     ]
 )

@@ -1,4 +1,5 @@
 import Glibc
+import Settings
 
 /// Starts the daemon in the background: a new process in a session of its own, which says when it is ready.
 ///

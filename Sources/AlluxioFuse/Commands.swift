@@ -2,8 +2,10 @@ import ArgumentParser
 import CLinux
 import FuseMount
 import Glibc
+import Settings
 import Synchronization
 import Telemetry
+import Threading
 
 /// `alluxio-fuse`: the commands people type.
 struct AlluxioFuseCommand: ParsableCommand {
@@ -82,7 +84,7 @@ struct DaemonCommand: ParsableCommand {
         _ = alluxio_close_from(BackgroundStart.readyDescriptor + 1)
         _ = fcntl(BackgroundStart.readyDescriptor, F_SETFD, FD_CLOEXEC)
         let bytes =
-            FileBytes.read(BackgroundStart.requestDescriptor, limit: 2 * MountOptions.lengthMaximum) ?? []
+            FileBytes.read(BackgroundStart.requestDescriptor, limit: 2 * OptionList.lengthMaximum) ?? []
         close(BackgroundStart.requestDescriptor)
         let report = BackgroundReport()
         do {
@@ -112,7 +114,7 @@ struct UmountCommand: ParsableCommand {
         let path = try MountPoint.absolute(mountpoint)
         let environment = EnvironmentSource.current()
         let file = try PropertiesSource.load(from: nil, environment: environment)
-        let settings = try Settings(options: MountOptions(), environment: environment, file: file)
+        let settings = try Settings(options: OptionList(), environment: environment, file: file)
         let patience = settings.duration(.unmountTimeout) ?? .zero
         if try Unmount.run(path, kills: force, patience: patience) == .detached {
             StandardError.write("'\(path)' is in use: it is detached, and ends when its last file is closed")
@@ -170,7 +172,11 @@ enum StatisticsReader {
     static func read(_ path: String, within deadline: Duration) throws(Failure) -> String {
         let shared = Answer()
         // A dead daemon's mount may hang the call, so it runs on a thread that the process can leave behind.
-        try NamedThread.start("stat") { shared.put(ask(path)) }
+        do {
+            try NamedThread.start("stat") { shared.put(ask(path)) }
+        } catch {
+            throw Failure("\(error)")
+        }
         let end = ContinuousClock.now + deadline
         while ContinuousClock.now < end {
             switch shared.get() {

@@ -5,6 +5,7 @@ import Logging
 import Metadata
 import PageCache
 import Pages
+import Settings
 import Synchronization
 import Telemetry
 
@@ -28,7 +29,12 @@ final class Composition: Sendable {
     ///   - registry: What `user.alluxio.stats` shows.
     /// - Throws: A ``Failure`` of the store, else of the cache.
     init(plan: MountPlan, registry: PrometheusRegistry) throws(Failure) {
-        let store = try StoreLink(plan: plan)
+        let store = try StoreLink(
+            address: plan.address,
+            settings: plan.settings,
+            environment: plan.environment,
+            userAgent: "alluxio-fuse/\(Version.text)"
+        )
         let check = try ConcurrentResult("store-check", store.check)
         let cache = Self.cache(plan.settings, next: store.source)
         try check.value()
@@ -173,6 +179,7 @@ extension MountPlan {
     var sessionOptions: FuseMount.MountOptions {
         let source = settings.text(.sourceName) ?? address.description
         var options = FuseMount.MountOptions(mountpoint: mountPoint, fsname: source)
+        options.isReadOnly = settings.flag(.readOnly) ?? false
         options.allowsOthers = settings.flag(.allowOther) ?? false
         options.checksPermissions = settings.flag(.defaultPermissions) ?? true
         options.acceptsNonEmpty = settings.flag(.nonEmpty) ?? false

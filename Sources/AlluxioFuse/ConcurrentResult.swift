@@ -1,4 +1,6 @@
+import Settings
 import Synchronization
+import Threading
 
 /// Something that is found out on another thread while this one goes on.
 final class ConcurrentResult<Value: Sendable>: Sendable {
@@ -12,19 +14,25 @@ final class ConcurrentResult<Value: Sendable>: Sendable {
     /// - Throws: A ``Failure`` if there is no thread to be had.
     init(_ name: String, _ body: @escaping @Sendable () throws(Failure) -> Value) throws(Failure) {
         let box = Box<Value>()
-        thread = try NamedThread.startJoinable(name) {
-            do throws(Failure) {
-                let value = try body()
-                box.state.withLock { $0 = .success(value) }
-            } catch {
-                box.state.withLock { $0 = .failure(error) }
-            }
+        do {
+            thread = try NamedThread.startJoinable(name) { box.fill(body) }
+        } catch {
+            throw Failure("\(error)")
         }
         self.box = box
     }
 
     private final class Box<Content: Sendable>: Sendable {
         let state = Mutex<Result<Content, Failure>?>(nil)
+
+        func fill(_ body: () throws(Failure) -> Content) {
+            do throws(Failure) {
+                let value = try body()
+                state.withLock { $0 = .success(value) }
+            } catch {
+                state.withLock { $0 = .failure(error) }
+            }
+        }
     }
 
     /// Waits for the outcome.

@@ -1,8 +1,10 @@
 import CoreMetrics
 import Glibc
 import Logging
+import Settings
 import Synchronization
 import Telemetry
+import Threading
 
 /// Where a daemon runs, which decides where it logs and whom it tells that it is ready.
 enum DaemonPlace: Sendable {
@@ -161,11 +163,15 @@ enum Housekeeping {
     static let interval = Duration.seconds(1)
 
     static func start(_ body: @escaping @Sendable () -> Void) throws(Failure) {
-        try NamedThread.start("housekeeping") {
-            while true {
-                sleep(UInt32(interval.components.seconds))
-                body()
+        do {
+            try NamedThread.start("housekeeping") {
+                while true {
+                    sleepThread(for: interval)
+                    body()
+                }
             }
+        } catch {
+            throw Failure("\(error)")
         }
     }
 }

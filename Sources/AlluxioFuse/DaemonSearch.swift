@@ -1,5 +1,6 @@
 import FuseMount
 import Glibc
+import Settings
 
 /// Finds the process that serves a mount, without files of its own and without asking the mount.
 enum DaemonSearch {

@@ -1,3 +1,5 @@
+import Settings
+
 /// What a command line asks for, before the ordinary commands are parsed.
 enum Invocation: Equatable {
     /// Called as mount(8) calls a helper for a file system type.
@@ -91,10 +93,10 @@ struct HelperArguments: Equatable {
     /// The options, without unknown ones if `-s` says so.
     var accepted: [String] {
         guard isSloppy else { return options }
-        return options.flatMap(MountOptions.split).filter { item in
+        return options.flatMap(OptionList.split).filter { item in
             let name = String(item.prefix { $0 != "=" })
             return PropertyCatalogue.find(name) != nil || MountWords.passedOn.contains(name)
                 || MountWords.isIgnored(name)
-        }.map(MountOptions.escape)
+        }.map(OptionList.escape)
     }
 }

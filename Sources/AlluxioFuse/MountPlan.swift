@@ -1,4 +1,5 @@
 import Glibc
+import Settings
 
 /// A mount that is asked for, with everything read and checked that needs no network and no kernel.
 struct MountPlan: Sendable {
@@ -18,7 +19,7 @@ struct MountPlan: Sendable {
     ///   - options: The `-o` lists.
     /// - Throws: A ``Failure`` that names what cannot be read or is wrong.
     init(source: String, target: String, options: [String]) throws(Failure) {
-        let parsed = try MountOptions(options)
+        let parsed = try OptionList(options)
         let environment = EnvironmentSource.current()
         let directory = parsed.values[Property.configurationDirectory.key]
         let file = try PropertiesSource.load(from: directory, environment: environment)

@@ -1,5 +1,6 @@
 import FuseMount
 import Glibc
+import Settings
 
 /// Checks and prepares the directory to mount on.
 enum MountPoint {

@@ -1,4 +1,5 @@
 import Glibc
+import Settings
 
 /// What the daemon says to whoever started it: one line.
 enum ReadyReport: Equatable {

@@ -1,4 +1,6 @@
 import Glibc
+import Settings
+import Threading
 
 /// Turns signals into calls on a thread of their own, where anything may be done.
 enum Signals {
@@ -19,18 +21,24 @@ enum Signals {
         stop: @escaping @Sendable (_ count: Int) -> Void,
         report: @escaping @Sendable () -> Void
     ) throws(Failure) {
-        try NamedThread.start("signals") {
-            var count = 0
-            while true {
-                var set = taken()
-                var number: Int32 = 0
-                guard sigwait(&set, &number) == 0 else { continue }
-                if number == SIGUSR1 {
-                    report()
-                } else {
-                    count += 1
-                    stop(count)
-                }
+        do {
+            try NamedThread.start("signals") { take(stop: stop, report: report) }
+        } catch {
+            throw Failure("\(error)")
+        }
+    }
+
+    private static func take(stop: (_ count: Int) -> Void, report: () -> Void) -> Never {
+        var count = 0
+        while true {
+            var set = taken()
+            var number: Int32 = 0
+            guard sigwait(&set, &number) == 0 else { continue }
+            if number == SIGUSR1 {
+                report()
+            } else {
+                count += 1
+                stop(count)
             }
         }
     }

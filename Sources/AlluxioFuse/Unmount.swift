@@ -1,5 +1,6 @@
 import FuseMount
 import Glibc
+import Settings
 
 /// Ends mounts.
 enum Unmount {

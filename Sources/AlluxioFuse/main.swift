@@ -1,5 +1,6 @@
 import ArgumentParser
 import Glibc
+import Settings
 import Telemetry
 
 let arguments = CommandLine.arguments

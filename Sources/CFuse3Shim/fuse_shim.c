@@ -87,8 +87,6 @@ int afuse_session_loop(struct fuse_session *session, unsigned max_threads, int m
 
 int afuse_wake_loop(pthread_t thread) { return -pthread_kill(thread, WAKE_SIGNAL); }
 
-void afuse_name_thread(pthread_t thread, const char *name) { pthread_setname_np(thread, name); }
-
 static void fill_buffer(struct fuse_buf *buffer, const struct afuse_piece *piece) {
     buffer->size = piece->count;
     if (piece->memory) {

@@ -1,6 +1,7 @@
 import CoreMetrics
 public import Metadata
 public import Pages
+import Threading
 
 /// POSIX behaviour over a namespace and a page source.
 ///
@@ -39,7 +40,7 @@ public final class FileSystem: Sendable {
             pages: pages,
             pool: pool,
             options: options,
-            clock: monotonicNanoseconds
+            clock: systemClock
         )
     }
 

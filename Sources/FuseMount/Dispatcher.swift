@@ -3,6 +3,7 @@ import CFuse3Shim
 import FileSystem
 import Logging
 import Synchronization
+import Threading
 
 /// Takes a job that may wait.
 ///

@@ -1,6 +1,7 @@
 import FileSystem
 import Logging
 import Synchronization
+import Threading
 
 /// Logs failing operations, but not every one of a storm: at most ``linesMaximum`` in ``window``.
 ///

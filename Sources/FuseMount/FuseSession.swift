@@ -4,6 +4,7 @@ public import FileSystem
 import Glibc
 public import Logging
 import Synchronization
+import Threading
 
 /// A mount: the connection between the kernel and a file system.
 ///
@@ -144,7 +145,8 @@ public final class FuseSession: Sendable {
         guard !isExitRequested.exchange(true, ordering: .acquiringAndReleasing) else { return }
         guard let library = phase.withLock({ $0.library }) else { return }
         fuse_session_exit(library.session)
-        _ = startThread(named: "fuse-exit") { [self] in
+        // Without a thread the loop ends with the next request.
+        try? NamedThread.start("fuse-exit") { [self] in
             // The loop may not have begun, or be just about to fall asleep, so one signal is not enough.
             while wakeLoop() { sleepThread(for: .milliseconds(10)) }
         }

@@ -1,4 +1,5 @@
 import Glibc
+import Threading
 
 /// `fusermount3`, the set-user-ID program that mounts and unmounts for users.
 enum Fusermount {

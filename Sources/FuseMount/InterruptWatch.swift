@@ -1,6 +1,7 @@
 import CFuse3
 import Glibc
 import Synchronization
+import Threading
 
 /// Knows every request that waits in the pool, and ends those whose callers are dying.
 ///
@@ -109,7 +110,9 @@ final class InterruptWatch: Sendable {
             return true
         }
         guard isThreadNeeded else { return }
-        if !startThread(named: "fuse-interrupts", { self.watch() }) {
+        do {
+            try NamedThread.start("fuse-interrupts") { self.watch() }
+        } catch {
             // The next INTERRUPT tries again.
             state.withLock { $0.isThreadRunning = false }
         }

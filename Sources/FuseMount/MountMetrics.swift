@@ -1,5 +1,6 @@
 import CoreMetrics
 import Synchronization
+import Threading
 
 /// What the mount counts.
 ///

@@ -18,7 +18,8 @@ public struct MountOptions: Sendable {
     public var fsname: String
     /// What the mount table shows as the type, after `fuse.`; nil: plain `fuse`.
     public var subtype: String? = "alluxio-fuse"
-    /// Whether the kernel refuses everything that would change something.
+    /// Whether the kernel refuses everything that would change something, `user.alluxio.invalidate` too;
+    /// else the request comes here and is refused here.
     public var isReadOnly = true
     /// Whether other users may use the mount; asks for `user_allow_other` in /etc/fuse.conf unless root
     /// mounts.

@@ -84,22 +84,6 @@ public enum MountTable {
         }
     }
 
-    /// Takes away the mount whose daemon is gone, if there is one; leaves everything else alone.
-    /// - Parameters:
-    ///   - mountpoint: A path.
-    ///   - deadline: How long a daemon may take to answer.
-    /// - Returns: Whether there was one.
-    /// - Throws: ``UnmountError``.
-    @discardableResult
-    public static func removeDead(
-        _ mountpoint: String,
-        within deadline: Duration = .seconds(2)
-    ) throws(UnmountError) -> Bool {
-        guard case .dead = state(of: mountpoint, within: deadline) else { return false }
-        try unmount(mountpoint, lazily: true)
-        return true
-    }
-
     /// Unmounts what is uppermost at a path.
     /// - Parameters:
     ///   - mountpoint: A path.

@@ -20,9 +20,6 @@ public struct NegotiatedSession: Hashable, Sendable {
     /// What the reply to INIT took of the kernel's flags, the second word in the upper half.
     public var acceptedFlags: UInt64 = 0
 
-    /// Whether files that go round the kernel's page cache can be mapped shared.
-    public var mapsDirectIO: Bool { acceptedFlags & 1 << 36 != 0 }
-
     private static let names: [(Int32, String)] = [
         (FUSE_CAP_ASYNC_READ, "async_read"), (FUSE_CAP_ATOMIC_O_TRUNC, "atomic_o_trunc"),
         (FUSE_CAP_SPLICE_WRITE, "splice_write"), (FUSE_CAP_SPLICE_MOVE, "splice_move"),

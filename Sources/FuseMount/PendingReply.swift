@@ -1,5 +1,6 @@
 import Glibc
 import Synchronization
+import Threading
 
 /// A request that was handed over to the waiting pool, and whoever may still answer it.
 ///

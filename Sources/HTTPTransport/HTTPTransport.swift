@@ -117,9 +117,6 @@ public final class HTTPTransport: Sendable {
         pool.close(idleFor: age)
     }
 
-    /// How many connections are open and idle.
-    public var idleConnections: Int { pool.count }
-
     private func exchange(
         _ request: HTTPRequest,
         onHead: (HTTPResponseHead) -> Bool,

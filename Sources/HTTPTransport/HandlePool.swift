@@ -46,6 +46,4 @@ final class HandlePool: Sendable {
         }
         return closed.count
     }
-
-    var count: Int { idle.withLock { $0.count } }
 }

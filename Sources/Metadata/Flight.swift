@@ -1,6 +1,6 @@
-import Glibc
 import Pages
 import Synchronization
+import Threading
 
 /// One request under way, whose answer several threads wait for.
 ///
@@ -32,49 +32,27 @@ final class Flight<Value: Sendable>: Sendable {
 }
 
 /// A gate that opens once and lets everybody through from then on.
-// Safety: `isOpen` is touched only with `mutex` held; the two pthread objects are made for many threads, and
-// lie in memory of their own, so that they never move.
+// Safety: `isOpen` is touched only with `lock` held.
 final class Latch: @unchecked Sendable {
-    private let mutex = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
-    private let opened = UnsafeMutablePointer<pthread_cond_t>.allocate(capacity: 1)
+    private let lock = Lock()
+    private let opened = Condition()
     private var isOpen = false
 
-    init() {
-        pthread_mutex_init(mutex, nil)
-        var attributes = pthread_condattr_t()
-        pthread_condattr_init(&attributes)
-        pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC)
-        pthread_cond_init(opened, &attributes)
-        pthread_condattr_destroy(&attributes)
-    }
-
-    deinit {
-        pthread_cond_destroy(opened)
-        pthread_mutex_destroy(mutex)
-        opened.deallocate()
-        mutex.deallocate()
-    }
-
     func open() {
-        pthread_mutex_lock(mutex)
+        lock.lock()
         isOpen = true
-        pthread_cond_broadcast(opened)
-        pthread_mutex_unlock(mutex)
+        opened.broadcast()
+        lock.unlock()
     }
 
     /// Waits until the gate is open, but not for longer than `limit`.
     /// - Returns: Whether the gate is open.
     func wait(atMost limit: Duration) -> Bool {
-        var deadline = timespec()
-        clock_gettime(CLOCK_MONOTONIC, &deadline)
-        let (seconds, attoseconds) = limit.components
-        let nanoseconds = deadline.tv_nsec + Int(attoseconds / 1_000_000_000)
-        deadline.tv_sec += Int(seconds) + nanoseconds / 1_000_000_000
-        deadline.tv_nsec = nanoseconds % 1_000_000_000
-        pthread_mutex_lock(mutex)
-        defer { pthread_mutex_unlock(mutex) }
+        let deadline = MonotonicInstant.now + limit
+        lock.lock()
+        defer { lock.unlock() }
         while !isOpen {
-            guard pthread_cond_timedwait(opened, mutex, &deadline) == 0 else { return isOpen }
+            guard opened.wait(lock, until: deadline) else { return isOpen }
         }
         return true
     }

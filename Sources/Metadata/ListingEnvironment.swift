@@ -1,4 +1,5 @@
 import Synchronization
+import Threading
 
 /// What the listings of one cache share.
 struct ListingEnvironment: Sendable {

@@ -1,5 +1,6 @@
 public import Pages
 import Synchronization
+import Threading
 
 /// Settings of a ``NamespaceCache``.
 public struct NamespaceOptions: Sendable {

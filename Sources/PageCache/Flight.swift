@@ -1,14 +1,13 @@
-import Glibc
+import Threading
 
 /// One transfer of one run of granules, and the place where others wait for it.
 ///
 /// Made and ended by the thread that fetches; any thread may wait. A waiter takes `generation` under the lock
 /// of the file's ``FlightTable`` and then waits for a later one, so that no wake-up is lost.
-// Safety: mutex and condition are made once, never move, and are destroyed with the last reference; the other
-// members are read and written only with the mutex held.
+// Safety: the stored `var`s are read and written only with the lock held.
 final class Flight: @unchecked Sendable {
-    private let mutex: UnsafeMutablePointer<pthread_mutex_t>
-    private let condition: UnsafeMutablePointer<pthread_cond_t>
+    private let lock = Lock()
+    private let condition = Condition()
     private var progress: UInt64 = 0
     private var waiters = 0
     private var ending: Ending?
@@ -31,48 +30,30 @@ final class Flight: @unchecked Sendable {
         case timedOut
     }
 
-    init() {
-        mutex = .allocate(capacity: 1)
-        condition = .allocate(capacity: 1)
-        pthread_mutex_init(mutex, nil)
-        var attributes = pthread_condattr_t()
-        pthread_condattr_init(&attributes)
-        pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC)
-        pthread_cond_init(condition, &attributes)
-        pthread_condattr_destroy(&attributes)
-    }
-
-    deinit {
-        pthread_cond_destroy(condition)
-        pthread_mutex_destroy(mutex)
-        condition.deallocate()
-        mutex.deallocate()
-    }
-
     /// How often something has arrived so far.
     var generation: UInt64 {
-        pthread_mutex_lock(mutex)
-        defer { pthread_mutex_unlock(mutex) }
+        lock.lock()
+        defer { lock.unlock() }
         return progress
     }
 
     /// Wakes the waiters after granules were published.
     func advance() {
-        pthread_mutex_lock(mutex)
+        lock.lock()
         progress += 1
-        if waiters > 0 { pthread_cond_broadcast(condition) }
-        pthread_mutex_unlock(mutex)
+        if waiters > 0 { condition.broadcast() }
+        lock.unlock()
     }
 
     /// Ends the transfer and wakes the waiters.
     ///
     /// The claim must be out of the table by now.
     func end(_ ending: Ending) {
-        pthread_mutex_lock(mutex)
+        lock.lock()
         self.ending = ending
         progress += 1
-        if waiters > 0 { pthread_cond_broadcast(condition) }
-        pthread_mutex_unlock(mutex)
+        if waiters > 0 { condition.broadcast() }
+        lock.unlock()
     }
 
     /// Waits until something arrives after `generation`.
@@ -80,36 +61,16 @@ final class Flight: @unchecked Sendable {
     ///   - generation: What the waiter has seen.
     ///   - deadline: When to give up.
     /// - Returns: What happened.
-    func wait(past generation: UInt64, until deadline: Deadline) -> Wake {
-        pthread_mutex_lock(mutex)
-        defer { pthread_mutex_unlock(mutex) }
+    func wait(past generation: UInt64, until deadline: MonotonicInstant) -> Wake {
+        lock.lock()
+        defer { lock.unlock() }
         waiters += 1
         defer { waiters -= 1 }
-        var time = deadline.time
         while progress <= generation {
-            if pthread_cond_timedwait(condition, mutex, &time) == ETIMEDOUT, progress <= generation {
+            if !condition.wait(lock, until: deadline), progress <= generation {
                 return .timedOut
             }
         }
         return ending == .stale ? .stale : .changed
-    }
-}
-
-/// A point of the monotonic clock.
-struct Deadline: Sendable {
-    /// The point as the kernel counts it.
-    let time: timespec
-
-    /// A point ahead of now.
-    /// - Parameter wait: How far ahead; not negative.
-    init(after wait: Duration) {
-        var now = timespec()
-        clock_gettime(CLOCK_MONOTONIC, &now)
-        let (seconds, attoseconds) = wait.components
-        let nanoseconds = now.tv_nsec + Int(attoseconds / 1_000_000_000)
-        time = timespec(
-            tv_sec: now.tv_sec + Int(seconds) + nanoseconds / 1_000_000_000,
-            tv_nsec: nanoseconds % 1_000_000_000
-        )
     }
 }

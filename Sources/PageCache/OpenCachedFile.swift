@@ -1,5 +1,6 @@
 import CoreMetrics
 import Pages
+import Threading
 
 /// One version, open for reading: what ``PageCache/open(_:)`` gives out.
 final class OpenCachedFile: PageFile {
@@ -38,7 +39,7 @@ final class OpenCachedFile: PageFile {
         precondition(span.end <= file.version.size, "a read ends within the file")
         if let bytes = resident(span) { return bytes }
         context.metrics.missBytes.increment(by: span.count)
-        let deadline = Deadline(after: context.options.flightWaitMaximum)
+        let deadline = MonotonicInstant.now + context.options.flightWaitMaximum
         var attempts = 0
         while attempts < CacheLimits.attemptsMaximum {
             switch file.claim(span, asking: ask.contains(span) ? ask : span) {
@@ -59,7 +60,7 @@ final class OpenCachedFile: PageFile {
     private func wait(
         for flight: Flight,
         past generation: UInt64,
-        until deadline: Deadline
+        until deadline: MonotonicInstant
     ) throws(StoreError) {
         context.metrics.waits.increment()
         switch flight.wait(past: generation, until: deadline) {
@@ -73,7 +74,9 @@ final class OpenCachedFile: PageFile {
     }
 
     /// Reads past the cache, into memory of this read alone.
-    private func readUncached(_ span: Span, until deadline: Deadline) throws(StoreError) -> PinnedBytes {
+    private func readUncached(_ span: Span, until deadline: MonotonicInstant) throws(StoreError)
+        -> PinnedBytes
+    {
         context.metrics.uncachedReads.increment()
         guard let buffer = context.privateBuffers.take(span.count, until: deadline) else {
             throw .unavailable(

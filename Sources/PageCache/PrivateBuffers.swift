@@ -1,6 +1,7 @@
 import Glibc
 import Pages
 import Synchronization
+import Threading
 
 /// Memory for reads that the cache cannot hold: a full or broken disk, or every block pinned.
 ///
@@ -20,7 +21,7 @@ final class PrivateBuffers: Sendable {
     ///   - count: Its length in bytes; positive.
     ///   - deadline: How long to wait for others to let go.
     /// - Returns: `nil` if nobody did.
-    func take(_ count: Int, until deadline: Deadline) -> PrivateBuffer? {
+    func take(_ count: Int, until deadline: MonotonicInstant) -> PrivateBuffer? {
         while true {
             let seen: UInt64? = used.withLock { used in
                 guard used == 0 || used + count <= bytesMaximum else { return freed.generation }

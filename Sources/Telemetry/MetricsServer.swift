@@ -1,5 +1,6 @@
 import Glibc
 import Synchronization
+import Threading
 
 /// Why metrics cannot be served.
 public struct MetricsServerError: Error, CustomStringConvertible {
@@ -69,27 +70,12 @@ public final class MetricsServer: Sendable {
     }
 
     private func start() throws(MetricsServerError) {
-        var thread = pthread_t()
-        // Safety: the retain is balanced by takeRetainedValue in the thread, or by release below.
-        let opaque = Unmanaged.passRetained(self).toOpaque()
-        let failed = pthread_create(
-            &thread,
-            nil,
-            { argument in
-                guard let argument else { return nil }
-                // Safety: balances the retain above; the thread starts once.
-                Unmanaged<MetricsServer>.fromOpaque(argument).takeRetainedValue().loop()
-                return nil
-            },
-            opaque
-        )
-        guard failed == 0 else {
-            // Safety: no thread took the retain.
-            Unmanaged<MetricsServer>.fromOpaque(opaque).release()
+        do {
+            try NamedThread.start("metrics") { self.loop() }
+        } catch {
             close(listener)
-            throw MetricsServerError(description: "metrics cannot be served: no thread (error \(failed))")
+            throw MetricsServerError(description: "metrics cannot be served: \(error)")
         }
-        pthread_detach(thread)
     }
 
     private func loop() {

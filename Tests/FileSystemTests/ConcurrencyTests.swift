@@ -1,5 +1,6 @@
 import Metadata
 import Pages
+import SeededRandom
 import Synchronization
 import Testing
 
@@ -14,7 +15,7 @@ struct ConcurrencyTests {
 
         /// Reads from one of the open files.
         /// - Returns: What is wrong with the answer; nil if nothing is, or no file is open.
-        func read(_ mount: TestMount, _ random: inout SeededRandom) -> String? {
+        func read(_ mount: TestMount, _ random: inout SeededGenerator) -> String? {
             guard let open = open.randomElement(using: &random) else { return nil }
             let offset = Int64.random(in: 0..<open.size, using: &random)
             guard let bytes = try? mount.read(open.handle, offset, 4096) else { return "a read failed" }
@@ -25,7 +26,7 @@ struct ConcurrencyTests {
         }
 
         /// Lists some of the root, and takes a reference to everything listed.
-        mutating func list(_ mount: TestMount, _ random: inout SeededRandom) {
+        mutating func list(_ mount: TestMount, _ random: inout SeededGenerator) {
             guard let handle = try? mount.fileSystem.openDirectory(1, .waiting) else { return }
             defer { mount.fileSystem.releaseDirectory(handle) }
             var taken: [NodeID] = []
@@ -51,7 +52,7 @@ struct ConcurrencyTests {
         rounds: Int,
         versions: borrowing Atomic<Int>
     ) -> [String] {
-        var random = SeededRandom(seed: seed)
+        var random = SeededGenerator(seed: seed)
         var holding = Holding()
         var problems: [String] = []
         for _ in 0..<rounds {

@@ -1,5 +1,6 @@
 import Metadata
 import Pages
+import SeededRandom
 import Synchronization
 import Testing
 
@@ -87,7 +88,7 @@ struct DirectoryTests {
         let mount = TestMount()
         let (_, handle, _) = try Self.open(mount, pages: [10, 10, 10])
         let all = try Self.readAll(mount, handle)
-        var random = SeededRandom(seed: 3)
+        var random = SeededGenerator(seed: 3)
         for _ in 0..<100 {
             let position = Int.random(in: 0..<all.count, using: &random)
             let rest = try Self.readAll(mount, handle, from: all[position].cookie, step: 4)

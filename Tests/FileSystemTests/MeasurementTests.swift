@@ -1,8 +1,10 @@
 import Glibc
 import Metadata
 import Pages
+import SeededRandom
 import Synchronization
 import Testing
+import Threading
 
 @testable import FileSystem
 
@@ -60,7 +62,7 @@ struct MeasurementTests {
             pages: WarmPages(),
             pool: WaitingPool(threadsMaximum: 8, aheadMaximum: 4, queueMaximum: 1000),
             options: FileSystemOptions(),
-            clock: monotonicNanoseconds
+            clock: systemClock
         )
     }
 
@@ -102,7 +104,7 @@ struct MeasurementTests {
         }
         _ = try Self.cost("getattr", calls: 200_000) { _ = try fileSystem.attributes(of: node, .immediate) }
         let handle = try fileSystem.open(node, flags: 0, .immediate).handle
-        var random = SeededRandom(seed: 1)
+        var random = SeededGenerator(seed: 1)
         _ = try Self.cost("random 4 KiB read hit", calls: 200_000) {
             let offset = Int64(random.next() % (1 << 18)) << 12
             _ = try fileSystem.read(handle, at: offset, count: 4096, .immediate)

@@ -1,4 +1,5 @@
 import Metadata
+import SeededRandom
 import Testing
 
 @testable import FileSystem
@@ -21,7 +22,7 @@ struct NodeIndexTests {
     }
 
     static func check<Key: NodeKey>(_ type: Key.Type, seed: UInt64, ids: Int) {
-        var random = SeededRandom(seed: seed)
+        var random = SeededGenerator(seed: seed)
         var index = NodeIndex<Key>()
         var model: [NodeID: Node] = [:]
         for _ in 0..<5000 {

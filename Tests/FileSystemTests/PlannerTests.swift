@@ -1,4 +1,5 @@
 import Pages
+import SeededRandom
 import Testing
 
 @testable import FileSystem
@@ -127,7 +128,7 @@ struct PlannerTests {
 
     @Test(arguments: [1, 2, 3, 4, 5] as [UInt64])
     func randomSmallReadsCostTheirBlocks(seed: UInt64) {
-        var random = SeededRandom(seed: seed)
+        var random = SeededGenerator(seed: seed)
         var run = Run(size: 64 << 20)
         for _ in 0..<100 { run.read(Int64.random(in: 0..<16384, using: &random) * 4096, 4096) }
         #expect(run.requests <= 105, "seed \(seed)")
@@ -137,7 +138,7 @@ struct PlannerTests {
 
     @Test(arguments: [1, 2, 3, 4, 5] as [UInt64])
     func readAroundsOfAMappingCostTheirGranules(seed: UInt64) {
-        var random = SeededRandom(seed: seed)
+        var random = SeededGenerator(seed: seed)
         var run = Run(size: 64 << 20)
         for _ in 0..<100 {
             let page = Int64.random(in: 0..<16384, using: &random)
@@ -167,7 +168,7 @@ struct PlannerTests {
     }
 
     @Test func aSequentialStreamOutlivesRandomReadsInTheSameFile() {
-        var random = SeededRandom(seed: 7)
+        var random = SeededGenerator(seed: 7)
         var run = Run(size: 8 << 30)
         for index in 0..<Int64(400) {
             run.read(index << 17, 128 << 10)
@@ -287,7 +288,7 @@ struct PlannerTests {
 
     @Test(arguments: 1...20 as ClosedRange<UInt64>)
     func anyTraceKeepsTheBooks(seed: UInt64) {
-        var random = SeededRandom(seed: seed)
+        var random = SeededGenerator(seed: seed)
         let size = Int64.random(in: 1...(1 << 28), using: &random)
         let budget = Int.random(in: 0...(32 << 20), using: &random)
         var planner = Planner(size: size, windowMaximum: 16 << 20)
@@ -326,18 +327,5 @@ struct PlannerTests {
             #expect(plan.ask.contains(span) && plan.ask.end <= size, "seed \(seed)")
             #expect(plan.ahead.allSatisfy { $0.end <= size && !$0.isEmpty }, "seed \(seed)")
         }
-    }
-}
-
-/// Numbers that depend on a seed only (SplitMix64).
-struct SeededRandom: RandomNumberGenerator {
-    private var state: UInt64
-    init(seed: UInt64) { state = seed }
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var mixed = state
-        mixed = (mixed ^ mixed >> 30) &* 0xBF58_476D_1CE4_E5B9
-        mixed = (mixed ^ mixed >> 27) &* 0x94D0_49BB_1331_11EB
-        return mixed ^ mixed >> 31
     }
 }

@@ -4,6 +4,7 @@ import Glibc
 import Logging
 import Synchronization
 import Testing
+import Threading
 
 /// Whether this machine lets us mount at all.
 let canMount = geteuid() == 0 && access("/dev/fuse", R_OK | W_OK) == 0
@@ -46,29 +47,14 @@ final class HeldJobs: Sendable {
     }
 }
 
-private final class Body: Sendable {
-    let run: @Sendable () -> Void
-    init(_ run: @escaping @Sendable () -> Void) { self.run = run }
-}
-
 @discardableResult
 func startTestThread(_ body: @escaping @Sendable () -> Void) -> Bool {
-    var thread = pthread_t()
-    // Safety: the new thread takes the reference over.
-    let context = Unmanaged.passRetained(Body(body)).toOpaque()
-    let status = pthread_create(
-        &thread,
-        nil,
-        { context in
-            guard let context else { return nil }
-            // Safety: see `context` above.
-            Unmanaged<Body>.fromOpaque(context).takeRetainedValue().run()
-            return nil
-        },
-        context
-    )
-    if status == 0 { pthread_detach(thread) }
-    return status == 0
+    do {
+        try NamedThread.start("test", body)
+        return true
+    } catch {
+        return false
+    }
 }
 
 /// Something that another thread tells this one, or nil when it did not in time.

@@ -63,8 +63,6 @@ struct MountTableTests {
             symlink(mount.path, link)
             defer { unlink(link) }
             #expect(MountTable.state(of: link) == .alive(entry))
-            let wasDead = try MountTable.removeDead(mount.path)
-            #expect(!wasDead)
         }
     }
 
@@ -90,8 +88,7 @@ struct MountTableTests {
                 handOver: { _ in false }
             )
             #expect(throws: MountError.dead(path)) { try session.mount() }
-            let wasDead = try MountTable.removeDead(path)
-            #expect(wasDead)
+            try MountTable.unmount(path, lazily: true)
             #expect(MountTable.state(of: path) == .none)
         }
     }
@@ -112,9 +109,6 @@ struct MountTableTests {
                 return
             }
             #expect(ContinuousClock.now - start < .seconds(2))
-            // It is not taken for dead.
-            let wasDead = try MountTable.removeDead(path, within: .milliseconds(300))
-            #expect(!wasDead)
         }
     }
 }

@@ -3,15 +3,9 @@ import Metadata
 import Pages
 
 /// A root with many files of usual names and etags, made up as they are listed.
-struct GeneratedDirectory: MetadataSource {
+struct GeneratedDirectory: ListedStore {
     let entries: Int
     let pageSize = 1000
-
-    func uri(of path: RelativePath) -> UFSURI { UFSURI("test://\(path)") }
-    func attributes(of path: RelativePath, known: EntryKind?) throws(StoreError) -> Attributes {
-        throw .notFound
-    }
-    func linkTarget(of path: RelativePath) throws(StoreError) -> [UInt8] { throw .notFound }
 
     func list(
         _ directory: RelativePath,

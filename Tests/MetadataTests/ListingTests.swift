@@ -1,6 +1,7 @@
 import Pages
 import Synchronization
 import Testing
+import Threading
 
 @testable import Metadata
 
@@ -216,14 +217,8 @@ struct ListingTests {
 }
 
 /// Fails in the middle of its second page, once.
-private final class HalfPageStore: MetadataSource {
+private final class HalfPageStore: ListedStore {
     private let hasFailed = Atomic<Bool>(false)
-
-    func uri(of path: RelativePath) -> UFSURI { UFSURI("test://") }
-    func attributes(of path: RelativePath, known: EntryKind?) throws(StoreError) -> Attributes {
-        throw .notFound
-    }
-    func linkTarget(of path: RelativePath) throws(StoreError) -> [UInt8] { throw .notFound }
 
     func list(
         _ directory: RelativePath,
@@ -244,13 +239,7 @@ private final class HalfPageStore: MetadataSource {
 }
 
 /// Always goes on where it is.
-private struct CircularStore: MetadataSource {
-    func uri(of path: RelativePath) -> UFSURI { UFSURI("test://") }
-    func attributes(of path: RelativePath, known: EntryKind?) throws(StoreError) -> Attributes {
-        throw .notFound
-    }
-    func linkTarget(of path: RelativePath) throws(StoreError) -> [UInt8] { throw .notFound }
-
+private struct CircularStore: ListedStore {
     func list(
         _ directory: RelativePath,
         from token: ListingToken?,

@@ -1,6 +1,7 @@
 import Pages
 import Synchronization
 import Testing
+import Threading
 
 @testable import Metadata
 

@@ -1,7 +1,9 @@
 import Glibc
 import Pages
+import SeededRandom
 import Synchronization
 import Testing
+import Threading
 
 @testable import Metadata
 

@@ -315,7 +315,7 @@ struct S3FaultTests {
             both.post()
             // Each answer waits until the other question has come too.
             let end = ContinuousClock.now + .seconds(5)
-            while !both.wait(seconds: 1), ContinuousClock.now < end {}
+            while !both.wait(atMost: .seconds(1)), ContinuousClock.now < end {}
             if request.hasPrefix("HEAD") {
                 connection.send("HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n")
             } else {

@@ -1,3 +1,4 @@
+import SeededRandom
 import Testing
 
 @testable import ObjectStore
@@ -38,7 +39,7 @@ struct S3ListParserTests {
 
     @Test func `any bytes end in a result or an error`() {
         let seed = UInt64.random(in: 0...UInt64.max)
-        var random = SplitMix(state: seed)
+        var random = SeededGenerator(seed: seed)
         let pieces = [
             "<", ">", "/", "&", ";", "#", "x", "<a>", "</a>", "<Contents>", "</Contents>", "<Key>", "</Key>",
             "<ListBucketResult>", "</ListBucketResult>", "]]>", "<![CDATA[", "<!--", "-->", "?>", "<?", "\"",
@@ -93,18 +94,5 @@ struct S3ListParserTests {
         for document in ["<html></html>", "<Error><Code>X</Code></Error>", "{}"] {
             #expect(throws: XMLError.self) { try S3ListParser.parse(Array(document.utf8)) }
         }
-    }
-}
-
-/// A small generator with a seed that can be printed.
-struct SplitMix: RandomNumberGenerator {
-    var state: UInt64
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var mixed = state
-        mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
-        return mixed ^ (mixed >> 31)
     }
 }

@@ -2,6 +2,7 @@ import CLinux
 import Glibc
 import Logging
 import Pages
+import SeededRandom
 import Testing
 
 @testable import PageCache

@@ -1,6 +1,7 @@
 import Glibc
 import Logging
 import Pages
+import SeededRandom
 import Synchronization
 import Testing
 

@@ -1,5 +1,6 @@
 import CLinux
 import Pages
+import SeededRandom
 import Testing
 
 @testable import PageCache

@@ -1,6 +1,7 @@
 import Glibc
 import Pages
 import Synchronization
+import Threading
 
 @testable import PageCache
 
@@ -179,48 +180,12 @@ final class TemporaryDirectory: Sendable {
 
 /// Runs a body on several threads and waits for all.
 func onThreads(_ count: Int, _ body: @escaping @Sendable (Int) -> Void) {
-    final class Job: Sendable {
-        let index: Int
-        let body: @Sendable (Int) -> Void
-        init(_ index: Int, _ body: @escaping @Sendable (Int) -> Void) {
-            self.index = index
-            self.body = body
+    let threads = (0..<count).map { index in
+        do {
+            return try NamedThread.startJoinable("test-\(index)") { body(index) }
+        } catch {
+            preconditionFailure("\(error)")
         }
     }
-    var threads: [pthread_t] = []
-    for index in 0..<count {
-        var thread = pthread_t()
-        // Safety: the thread takes over the one retain.
-        let job = Unmanaged.passRetained(Job(index, body)).toOpaque()
-        let result = pthread_create(
-            &thread,
-            nil,
-            { argument in
-                guard let argument else { return nil }
-                // Safety: the counterpart of passRetained above.
-                let job = Unmanaged<Job>.fromOpaque(argument).takeRetainedValue()
-                job.body(job.index)
-                return nil
-            },
-            job
-        )
-        precondition(result == 0, "no thread")
-        threads.append(thread)
-    }
-    for thread in threads { pthread_join(thread, nil) }
-}
-
-/// A random number generator with a seed that a failure can be repeated with.
-struct SeededGenerator: RandomNumberGenerator {
-    private var state: UInt64
-
-    init(seed: UInt64) { state = seed }
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9e37_79b9_7f4a_7c15
-        var mixed = state
-        mixed = (mixed ^ (mixed >> 30)) &* 0xbf58_476d_1ce4_e5b9
-        mixed = (mixed ^ (mixed >> 27)) &* 0x94d0_49bb_1331_11eb
-        return mixed ^ (mixed >> 31)
-    }
+    for thread in threads { thread.join() }
 }

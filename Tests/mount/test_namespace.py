@@ -254,9 +254,10 @@ def test_statfs_answers(bucket, mount):
 
 
 @pytest.mark.ours
+@pytest.mark.ours
 def test_access_denies_writing_and_allows_reading(bucket, mount):
     bucket.put("file", b"x")
-    mounted = mount(bucket.uri)
+    mounted = mount(bucket.uri, ro=True)
     assert os.access(mounted.at("file"), os.R_OK)
     assert not os.access(mounted.at("file"), os.W_OK)
 

@@ -60,19 +60,77 @@ def test_a_mutating_call_answers_erofs(bucket, mount, what):
         assert file.read() == b"contents"
 
 
-def test_the_mount_is_marked_read_only(bucket, mount):
-    mounted = mount(bucket.uri)
-    assert os.statvfs(mounted.path).f_flag & os.ST_RDONLY
+def test_with_ro_the_kernel_refuses_every_mutating_call(bucket, mount):
+    bucket.put(FILE, b"contents")
+    mounted = mount(bucket.uri, ro=True)
+    calls = {
+        **MUTATIONS,
+        "invalidate": lambda at: os.setxattr(at(FILE), "user.alluxio.invalidate", b"1"),
+        "access for writing": lambda at: c_call("access", at(FILE).encode(), os.W_OK),
+    }
+    answers = {}
+    for what, call in calls.items():
+        with pytest.raises(OSError) as problem:
+            call(mounted.at)
+        answers[what] = errno.errorcode[problem.value.errno]
+    assert answers == dict.fromkeys(calls, "EROFS")
 
 
-def test_touch_and_shell_redirection_fail_with_the_usual_words(bucket, mount):
+def test_a_failed_call_leaves_no_trace(bucket, mount):
     bucket.put(FILE, b"contents")
     mounted = mount(bucket.uri)
-    done = subprocess.run(
-        ["touch", mounted.at("new")], capture_output=True, text=True, env={**os.environ, "LC_ALL": "C"}
-    )
-    assert done.returncode != 0
-    assert "Read-only file system" in done.stderr
+    for call in MUTATIONS.values():
+        with pytest.raises(OSError):
+            call(mounted.at)
+    assert os.listdir(mounted.path) == [DIRECTORY]
+    assert os.listdir(mounted.at(DIRECTORY)) == ["file"]
+    assert [entry["Key"] for entry in bucket.client.list_objects_v2(Bucket=bucket.name)["Contents"]] == [FILE]
+
+
+def test_access_for_writing_answers_erofs_unless_the_kernel_checks_permissions(bucket, mount):
+    bucket.put(FILE, b"contents")
+    mounted = mount(bucket.uri, default_permissions="false")
+    with pytest.raises(OSError) as problem:
+        c_call("access", mounted.at(FILE).encode(), os.W_OK)
+    assert problem.value.errno == errno.EROFS
+    assert os.access(mounted.at(FILE), os.R_OK)
+
+
+def test_the_mount_is_marked_read_only_on_request(bucket, mount):
+    marked, unmarked = mount(bucket.uri, ro=True), mount(bucket.uri)
+    assert os.statvfs(marked.path).f_flag & os.ST_RDONLY
+    assert not os.statvfs(unmarked.path).f_flag & os.ST_RDONLY
+
+
+TOOLS = {
+    "touch": ["touch", "{dir}/new"],
+    "touch a file": ["touch", "{file}"],
+    "mkdir": ["mkdir", "{dir}/new"],
+    "cp": ["cp", "/etc/hostname", "{dir}/new"],
+    "cp over a file": ["cp", "/etc/hostname", "{file}"],
+    "mv": ["mv", "{file}", "{dir}/new"],
+    "rm": ["rm", "-f", "{file}"],
+    "rm -r": ["rm", "-rf", "{dir}"],
+    "ln": ["ln", "{file}", "{dir}/new"],
+    "ln -s": ["ln", "-s", "x", "{dir}/new"],
+    "truncate": ["truncate", "-s", "1", "{file}"],
+    "chmod": ["chmod", "600", "{file}"],
+    "redirection": ["sh", "-c", "echo x > {dir}/new"],
+}
+
+
+@pytest.mark.parametrize("strict", [False, True])
+def test_tools_fail_with_the_usual_words(bucket, mount, strict):
+    bucket.put(FILE, b"contents")
+    mounted = mount(bucket.uri, **({"ro": True} if strict else {}))
+    places = {"dir": mounted.at(DIRECTORY), "file": mounted.at(FILE)}
+    for what, words in TOOLS.items():
+        command = [word.format(**places) for word in words]
+        done = subprocess.run(command, capture_output=True, text=True, env={**os.environ, "LC_ALL": "C"})
+        assert done.returncode != 0, what
+        assert "Read-only file system" in done.stderr, (what, done.stderr)
+    with open(mounted.at(FILE), "rb") as file:
+        assert file.read() == b"contents"
 
 
 def test_locks_are_the_kernels_own(bucket, mount):

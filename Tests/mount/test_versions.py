@@ -155,3 +155,18 @@ def test_a_path_is_forgotten_on_request(bucket, mount):
     processes.wait_until(
         lambda: open(mounted.at("file"), "rb").read() == b"newer", 5, "the forgotten path is asked for again"
     )
+
+
+@pytest.mark.ours
+@pytest.mark.parametrize("where", ["file", "."])
+def test_setting_an_attribute_forgets_a_path(bucket, mount, where):
+    bucket.put("file", b"old")
+    mounted = mount(bucket.uri, sync="-1")
+    assert open(mounted.at("file"), "rb").read() == b"old"
+    bucket.put("file", b"newer")
+    time.sleep(0.2)
+    assert open(mounted.at("file"), "rb").read() == b"old"
+    os.setxattr(mounted.at(where), "user.alluxio.invalidate", b"1")
+    processes.wait_until(
+        lambda: open(mounted.at("file"), "rb").read() == b"newer", 5, "the forgotten path is asked for again"
+    )

@@ -9,12 +9,12 @@ private func properties(_ bytes: [UInt8]) {
 }
 
 private func options(_ text: String) {
-    let items = MountOptions.split(text)
+    let items = OptionList.split(text)
     precondition(items.allSatisfy { !$0.isEmpty })
-    let again = MountOptions.split(items.map(MountOptions.escape).joined(separator: ","))
+    let again = OptionList.split(items.map(OptionList.escape).joined(separator: ","))
     precondition(again == items, "an option list does not survive being written and read again")
     do {
-        _ = try MountOptions([text])
+        _ = try OptionList([text])
     } catch {
         precondition(!error.message.isEmpty && !error.message.contains { $0.isNewline })
     }

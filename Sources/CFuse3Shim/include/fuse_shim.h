@@ -85,8 +85,6 @@ uint64_t afuse_next_plus_node(const char *buffer, size_t count, size_t *offset);
 // -ETIMEDOUT if it did not answer in time.
 int afuse_probe_path(const char *path, char *resolved, size_t resolved_size, int timeout_ms);
 
-// Names a thread; at most 15 bytes.
-void afuse_name_thread(pthread_t thread, const char *name);
 // The text of an errno; thread-safe, unlike strerror.
 void afuse_describe_error(int error, char *text, size_t size);
 

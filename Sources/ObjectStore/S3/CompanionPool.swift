@@ -1,5 +1,5 @@
-import Glibc
 import Synchronization
+import Threading
 
 /// A few threads that each run one leaf request beside their caller's own.
 ///
@@ -19,7 +19,7 @@ final class CompanionPool: Sendable {
         func wait() { finished.wait() }
     }
 
-    private static let idleSeconds = 10
+    private static let idleLimit = Duration.seconds(10)
 
     private let roster: Roster
     private let maximum: Int
@@ -69,32 +69,17 @@ final class CompanionPool: Sendable {
         init(roster: Roster) { self.roster = roster }
 
         func launch() -> Bool {
-            var thread = pthread_t()
-            // Safety: the thread's first act is to take over this reference; if no thread starts, it is
-            // released here.
-            let reference = Unmanaged.passRetained(self)
-            let code = pthread_create(
-                &thread,
-                nil,
-                { context in
-                    guard let context else { return nil }
-                    // Safety: `context` is the reference retained by `launch`, taken over exactly once.
-                    Unmanaged<Companion>.fromOpaque(context).takeRetainedValue().run()
-                    return nil
-                },
-                reference.toOpaque()
-            )
-            guard code == 0 else {
-                reference.release()
+            do {
+                try NamedThread.start("companion") { self.run() }
+                return true
+            } catch {
                 return false
             }
-            pthread_detach(thread)
-            return true
         }
 
         private func run() {
             while true {
-                guard wake.wait(seconds: CompanionPool.idleSeconds) || !leave() else { return }
+                guard wake.wait(atMost: CompanionPool.idleLimit) || !leave() else { return }
                 guard let job = job.withLock({ $0.take() }) else { continue }
                 job.work()
                 // Free before the waiter goes on, so that its next question finds this thread.
@@ -116,32 +101,30 @@ final class CompanionPool: Sendable {
 }
 
 /// A counting semaphore.
-// Safety: the memory lives as long as the object, and sem_post and sem_wait may be called by any thread.
+// Safety: `count` is touched only with `lock` held.
 final class Semaphore: @unchecked Sendable {
-    private let semaphore: UnsafeMutablePointer<sem_t>
+    private let lock = Lock()
+    private let posted = Condition()
+    private var count = 0
 
-    init() {
-        semaphore = .allocate(capacity: 1)
-        sem_init(semaphore, 0, 0)
+    func post() {
+        lock.lock()
+        count += 1
+        posted.signal()
+        lock.unlock()
     }
 
-    deinit {
-        sem_destroy(semaphore)
-        semaphore.deallocate()
-    }
-
-    func post() { sem_post(semaphore) }
-
-    func wait() { while sem_wait(semaphore) != 0, errno == EINTR {} }
+    func wait() { while !wait(atMost: .seconds(60)) {} }
 
     /// Waits at most so long; returns whether it was posted.
-    func wait(seconds: Int) -> Bool {
-        var end = timespec()
-        clock_gettime(CLOCK_REALTIME, &end)
-        end.tv_sec += seconds
-        while sem_timedwait(semaphore, &end) != 0 {
-            if errno != EINTR { return false }
+    func wait(atMost limit: Duration) -> Bool {
+        let deadline = MonotonicInstant.now + limit
+        lock.lock()
+        defer { lock.unlock() }
+        while count == 0 {
+            guard posted.wait(lock, until: deadline) || count > 0 else { return false }
         }
+        count -= 1
         return true
     }
 }

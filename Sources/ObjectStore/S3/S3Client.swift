@@ -3,6 +3,7 @@ import HTTPTransport
 import Logging
 import Pages
 import Synchronization
+import Threading
 
 /// Sends signed requests for one bucket, again where that helps.
 ///
@@ -154,7 +155,7 @@ final class S3Client: Sendable {
                 "request to S3 failed, trying again",
                 metadata: ["object": "\(object)", "why": "\(failure)"]
             )
-            Self.sleep(delay)
+            sleepThread(for: delay)
         case .relocate(let answer):
             let known = endpoint
             guard let moved = known.relocated(by: answer) else {
@@ -193,12 +194,5 @@ final class S3Client: Sendable {
         do throws(CredentialsError) { return try credentials.credentials() } catch {
             throw .credentials(error)
         }
-    }
-
-    private static func sleep(_ delay: Duration) {
-        let (seconds, attoseconds) = delay.components
-        var left = timespec(tv_sec: Int(seconds), tv_nsec: Int(attoseconds / 1_000_000_000))
-        var rest = timespec()
-        while nanosleep(&left, &rest) != 0, errno == EINTR { left = rest }
     }
 }

@@ -1,6 +1,7 @@
 import Glibc
 import Metadata
 import Pages
+import SeededRandom
 import Synchronization
 import Testing
 

@@ -1,1 +1,1 @@
-../../../../Sources/AlluxioFuse/Failure.swift
+../../../../Sources/Settings/Failure.swift

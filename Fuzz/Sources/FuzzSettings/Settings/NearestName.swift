@@ -1,1 +1,1 @@
-../../../../Sources/AlluxioFuse/NearestName.swift
+../../../../Sources/Settings/NearestName.swift

@@ -1,1 +1,1 @@
-../../../../Sources/AlluxioFuse/PropertiesFile.swift
+../../../../Sources/Settings/PropertiesFile.swift

@@ -1,1 +1,1 @@
-../../../../Sources/AlluxioFuse/Property.swift
+../../../../Sources/Settings/Property.swift

@@ -1,1 +1,1 @@
-../../../../Sources/AlluxioFuse/PropertyCatalogue+Cache.swift
+../../../../Sources/Settings/PropertyCatalogue+Cache.swift

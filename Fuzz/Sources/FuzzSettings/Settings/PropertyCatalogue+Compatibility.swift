@@ -1,1 +1,1 @@
-../../../../Sources/AlluxioFuse/PropertyCatalogue+Compatibility.swift
+../../../../Sources/Settings/PropertyCatalogue+Compatibility.swift

@@ -1,1 +1,1 @@
-../../../../Sources/AlluxioFuse/PropertyCatalogue+Mount.swift
+../../../../Sources/Settings/PropertyCatalogue+Mount.swift

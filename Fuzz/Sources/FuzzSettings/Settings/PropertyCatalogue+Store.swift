@@ -1,1 +1,1 @@
-../../../../Sources/AlluxioFuse/PropertyCatalogue+Store.swift
+../../../../Sources/Settings/PropertyCatalogue+Store.swift

@@ -1,1 +1,1 @@
-../../../../Sources/AlluxioFuse/PropertyCatalogue.swift
+../../../../Sources/Settings/PropertyCatalogue.swift

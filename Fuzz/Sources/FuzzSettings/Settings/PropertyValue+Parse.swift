@@ -1,1 +1,1 @@
-../../../../Sources/AlluxioFuse/PropertyValue+Parse.swift
+../../../../Sources/Settings/PropertyValue+Parse.swift

@@ -1,1 +1,0 @@
-../../../../Sources/AlluxioFuse/MountOptions.swift

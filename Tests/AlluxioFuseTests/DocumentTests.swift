@@ -1,0 +1,60 @@
+import Glibc
+import Settings
+import Telemetry
+import Testing
+
+/// The repository's root, found from this file.
+private let root = #filePath.split(separator: "/").dropLast(3).map { "/\($0)" }.joined()
+
+private func document(_ name: String) throws -> String {
+    let bytes = try #require(FileBytes.read("\(root)/docs/\(name)", limit: 1 << 20))
+    return String(decoding: bytes, as: UTF8.self)
+}
+
+@Suite struct DocumentTests {
+    @Test func theDocumentOfMetricsIsTheirCatalogue() throws {
+        #expect(
+            try document("metrics.md") == MetricCatalogue.markdown(),
+            "run: alluxio-fuse help metrics > docs/metrics.md"
+        )
+    }
+
+    @Test func theCatalogueOfMetricsHasTheNamesInTheSources() throws {
+        var used: Set<String> = []
+        let quoted = try Regex(#""(alluxio_[a-z0-9_]+)""#, as: (Substring, Substring).self)
+        for path in swiftFiles("\(root)/Sources") where !path.hasSuffix("/MetricCatalogue.swift") {
+            let text = String(decoding: try #require(FileBytes.read(path, limit: 1 << 20)), as: UTF8.self)
+            for line in text.split(separator: "\n") where !line.trimmingBlanks.hasPrefix("//") {
+                used.formUnion(line.matches(of: quoted).map { String($0.output.1) })
+            }
+        }
+        let known = Set(MetricCatalogue.all.map(\.name))
+        #expect(used.count > 20)
+        #expect(used.subtracting(known) == [], "not in the catalogue")
+        #expect(known.subtracting(used) == [], "not in the sources")
+    }
+
+    private func swiftFiles(_ directory: String) -> [String] {
+        guard let stream = opendir(directory) else { return [] }
+        defer { closedir(stream) }
+        var paths: [String] = []
+        while let entry = readdir(stream) {
+            let name = withUnsafeBytes(of: &entry.pointee.d_name) { bytes in
+                String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
+            }
+            guard !name.hasPrefix(".") else { continue }
+            let path = "\(directory)/\(name)"
+            paths += name.hasSuffix(".swift") ? [path] : swiftFiles(path)
+        }
+        return paths
+    }
+
+    @Test func theDocumentOfTheCommandNamesItsSubcommandsAndExitCodes() throws {
+        let text = try document("cli.md")
+        for word in [
+            "alluxio-fuse mount", "alluxio-fuse umount", "alluxio-fuse stat", "help properties", "| 32 |",
+        ] {
+            #expect(text.contains(word), "\(word)")
+        }
+    }
+}
