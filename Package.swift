@@ -18,6 +18,7 @@ let package = Package(
     name: "alluxio-fuse",
     products: [
         .executable(name: "alluxio-fuse", targets: ["AlluxioFuse"]),
+        .executable(name: "alluxio", targets: ["Alluxio"]),
         // For the fuzz package only: a package sees another one's targets through its products.
         .library(name: "FuzzedParts", targets: ["ObjectStore", "PageCache", "CLinux"]),
     ],
@@ -91,6 +92,14 @@ let package = Package(
             ],
             swiftSettings: swift
         ),
+        .executableTarget(
+            name: "Alluxio",
+            dependencies: [
+                "Cluster", "Pages", "Telemetry",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            swiftSettings: swift
+        ),
 
         .testTarget(name: "PagesTests", dependencies: ["Pages"], swiftSettings: swift),
         .testTarget(name: "MetadataTests", dependencies: ["Metadata", "Pages"], swiftSettings: swift),
@@ -130,6 +139,7 @@ let package = Package(
             exclude: ["Vectors"],
             swiftSettings: swift
         ),
+        .testTarget(name: "AlluxioTests", dependencies: ["Alluxio", "Cluster"], swiftSettings: swift),
         .target(name: "CMountTestSupport", path: "Tests/CMountTestSupport", cSettings: c),
         .testTarget(
             name: "FuseMountTests",
