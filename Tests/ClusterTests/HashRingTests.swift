@@ -37,19 +37,14 @@ struct HashRingTests {
         let frequent = HashRing.Member(WorkerIdentity(hostName: "frequent"), virtualNodes: 100_000)
         let ring = HashRing(members: [rare, frequent])
         #expect(ring.workers(for: key, count: 2) == [frequent.identity])
-        // Where an attempt does meet it, exactly the attempts 1...100 count.
-        let half = HashRing.Member(WorkerIdentity(hostName: "half"), virtualNodes: 1)
-        let other = HashRing.Member(WorkerIdentity(hostName: "other"), virtualNodes: 90)
-        let uneven = HashRing(members: [half, other])
-        var counts: [Int: Int] = [:]
-        for number in 0..<100 {
-            let key = RingKey(UFSURI("s3://bucket/\(number)"))
-            let first = (1...300).first { owner(of: key.position(attempt: $0), on: uneven) == half.identity }
-            let isFound = uneven.workers(for: key, count: 2).contains(half.identity)
-            #expect(isFound == (first.map { $0 <= 100 } ?? false), "\(number): attempt \(first ?? 0)")
-            counts[isFound ? 1 : 0, default: 0] += 1
+        // A key that meets a member at attempt 100 finds it, one that meets it at attempt 101 does not.
+        let few = HashRing.Member(WorkerIdentity(hostName: "few"), virtualNodes: 1)
+        let many = HashRing.Member(WorkerIdentity(hostName: "many"), virtualNodes: 90)
+        let uneven = HashRing(members: [few, many])
+        for (attempt, found) in [(100, [many.identity, few.identity]), (101, [many.identity])] {
+            let key = try #require(someKey(thatMeets: few.identity, atAttempt: attempt, on: uneven))
+            #expect(uneven.workers(for: key, count: 2) == found)
         }
-        #expect(counts.count == 2, "both cases are tried: \(counts)")
     }
 
     @Test func aPlaceOnAPointBelongsToThatPoint() {
@@ -128,8 +123,17 @@ struct HashRingTests {
         return ring.successor(of: place) == expected ? expected : nil
     }
 
-    private func owner(of place: Int32, on ring: HashRing) -> WorkerIdentity {
-        ring.members[Int(ring.owners[ring.positions.firstIndex { $0 >= place } ?? 0])].identity
+    /// A key none of whose earlier attempts meets a worker.
+    private func someKey(thatMeets worker: WorkerIdentity, atAttempt attempt: Int, on ring: HashRing)
+        -> RingKey?
+    {
+        (0..<20_000).lazy.map { RingKey(UFSURI("s3://bucket/\($0)")) }.first { key in
+            let first = (1...attempt).first { number in
+                let point = ring.successor(of: key.position(attempt: number))
+                return ring.members[Int(ring.owners[point])].identity == worker
+            }
+            return first == attempt
+        }
     }
 
     private func hosts(_ count: Int, virtualNodes: Int = HashRing.virtualNodesDefault) -> [HashRing.Member] {
