@@ -18,6 +18,7 @@ let package = Package(
     name: "alluxio-fuse",
     products: [
         .executable(name: "alluxio-fuse", targets: ["AlluxioFuse"]),
+        .executable(name: "alluxio", targets: ["Alluxio"]),
         // For the fuzz package only: a package sees another one's targets through its products.
         .library(name: "FuzzedParts", targets: ["ObjectStore", "PageCache", "CLinux"]),
     ],
@@ -74,12 +75,25 @@ let package = Package(
             ],
             swiftSettings: swift
         ),
+        .target(
+            name: "Cluster",
+            dependencies: ["Pages", "Metadata", "HTTPTransport", "CCrypto", "CLinux", logging, metrics],
+            swiftSettings: swift
+        ),
 
         // L3: the kernel's side.
         .target(
             name: "FuseMount",
             dependencies: [
                 "FileSystem", "Pages", "Metadata", "Threading", "CFuse3", "CFuse3Shim", logging, metrics,
+            ],
+            swiftSettings: swift
+        ),
+        .executableTarget(
+            name: "Alluxio",
+            dependencies: [
+                "Cluster", "Pages", "Telemetry",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: swift
         ),
@@ -142,6 +156,13 @@ let package = Package(
             ],
             swiftSettings: swift
         ),
+        .testTarget(
+            name: "ClusterTests",
+            dependencies: ["Cluster", "Pages", "CCrypto"],
+            exclude: ["Vectors"],
+            swiftSettings: swift
+        ),
+        .testTarget(name: "AlluxioTests", dependencies: ["Alluxio", "Cluster"], swiftSettings: swift),
         .target(name: "CMountTestSupport", path: "Tests/CMountTestSupport", cSettings: c),
         .testTarget(
             name: "FuseMountTests",

@@ -1,5 +1,6 @@
 // The low-level SHA-256 calls are deprecated in OpenSSL 3 but, unlike EVP, keep a cheap, copyable state: a
-// signing key is hashed once and its state re-used for every request.
+// signing key is hashed once and its state re-used for every request. Those of MD5 work even where EVP
+// refuses MD5 (FIPS); identities need it for a name, not for a secret.
 #ifndef ALLUXIO_CRYPTO_H
 #define ALLUXIO_CRYPTO_H
 #ifndef OPENSSL_SUPPRESS_DEPRECATED
@@ -7,5 +8,6 @@
 #endif
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
+#include <openssl/md5.h>
 #include <openssl/sha.h>
 #endif
