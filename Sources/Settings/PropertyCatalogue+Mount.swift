@@ -141,7 +141,7 @@ extension Property {
         "Mount over a directory that is not empty."
     )
 
-    static let directIO = option(
+    package static let directIO = option(
         "direct_io",
         .flag,
         default: "false",
