@@ -218,7 +218,7 @@ struct Planner {
         let usual = max(wanted / PlannerLimits.piecesPerWindow, min(wanted / 2, PlannerLimits.pieceUsual))
         let piece = min(max(usual, PlannerLimits.pieceMinimum), PlannerLimits.pieceMaximum)
         let room = isFull ? max(limit - piece, limit / 2) : min(stream.window, limit) / 2
-        guard stream.issuedEnd - stream.position < Int64(room) else { return }
+        guard stream.issuedEnd - stream.position <= Int64(room) else { return }
         let target = min(size, stream.position + Int64(wanted))
         while streams[index].issuedEnd < target {
             let span = nextPiece(from: streams[index].issuedEnd, length: Int64(piece))

@@ -146,8 +146,9 @@ extension Property {
         .flag,
         default: "false",
         """
-        Reads go round the kernel's page cache: less processor time for data that is read once, and no memory \
-        of the kernel; reading it again asks the daemon again. Shared mappings need Linux 6.6.
+        Reads go round the kernel's page cache: half of the processor time for large data that is read once, \
+        and no memory of the kernel; reading it again asks the daemon again, and a read of a few KiB costs a \
+        request. Shared mappings need Linux 6.6.
         """
     )
 

@@ -97,6 +97,28 @@ struct PlannerTests {
         #expect(outstanding <= (64 << 20) + 2 * PlannerLimits.pieceMaximum)
     }
 
+    @Test func aFullWindowIsKeptFull() {
+        var run = Run(size: 4 << 30)
+        var leastAhead = Int64.max
+        for index in 0..<(Int64(1) << 13) {
+            run.read(index << 17, 128 << 10)
+            guard index > 4096, let last = run.aheadSpans.last else { continue }
+            leastAhead = min(leastAhead, last.end - (index + 1) << 17)
+        }
+        #expect(leastAhead >= 64 << 20 - PlannerLimits.pieceMaximum - PlannerLimits.pieceMaximum / 4)
+    }
+
+    @Test func aLargeFirstReadIsAStreamAndASmallOneIsNot() {
+        var large = Run(size: 1 << 30)
+        large.read(0, 128 << 10)
+        #expect(large.requests == 2)
+        #expect(large.fetched <= 5 << 18)
+        var small = Run(size: 1 << 30)
+        small.read(0, 64 << 10)
+        #expect(small.requests == 1)
+        #expect(small.fetched == PlannerLimits.firstWindow)
+    }
+
     @Test func aReaderWhoWaitsGetsItsWindowFaster() {
         func reads(isResident: Bool) -> Int {
             var planner = Planner(size: 4 << 30, windowMaximum: 64 << 20)

@@ -42,7 +42,7 @@ import Testing
     }
 
     @Test(arguments: [
-        "rw", "kernel_cache", "direct_io", "fuse=2", "big_writes", "alluxio.underfs.s3.inherit.acl=false",
+        "rw", "kernel_cache", "auto_cache", "fuse=2", "big_writes", "alluxio.underfs.s3.inherit.acl=false",
     ])
     func whatHasNoEffectIsAcceptedAndSaid(option: String) throws {
         let options = try OptionList([option, option])

@@ -44,6 +44,28 @@ def test_large_files_have_the_sums_of_their_objects(bucket, mount, readers):
     assert sums == [content.sha256(body) for body in objects.values()] * 4
 
 
+def test_direct_io_gives_the_same_bytes_and_leaves_no_page_in_the_kernel(bucket, mount):
+    body = bucket.put_made("one", 20 * MIB + 17)
+    mounted = mount(bucket.uri, direct_io=True)
+    assert content.file_sha256(mounted.at("one")) == content.sha256(body)
+    with open(mounted.at("one"), "rb", buffering=0) as file:
+        assert os.pread(file.fileno(), 100, 12_345) == body[12_345:12_445]
+        with mmap.mmap(file.fileno(), 0, mmap.MAP_PRIVATE, mmap.PROT_READ) as view:
+            assert resident_pages(mounted.at("one")) == 0
+            assert view[-17:] == body[-17:]
+
+
+def resident_pages(path):
+    """How many pages of a file the kernel holds."""
+    counted = subprocess.run(
+        ["fincore", "--bytes", "--noheadings", "--output", "PAGES", path],
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    return int(counted.stdout)
+
+
 def test_sixteen_readers_of_one_file_at_different_places_agree_with_it(bucket, mount):
     body = bucket.put_made("one", 40 * MIB)
     mounted = mount(bucket.uri)
