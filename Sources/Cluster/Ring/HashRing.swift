@@ -66,7 +66,7 @@ public struct HashRing: Sendable {
         guard wanted > 0 else { return [] }
         var found: [WorkerIdentity] = []
         found.reserveCapacity(wanted)
-        for attempt in 1...99 {
+        for attempt in 1...Self.attemptsMaximum {
             let index = successor(of: key.position(attempt: attempt))
             let identity = members[Int(owners[index])].identity
             guard !found.contains(identity) else { continue }
