@@ -67,6 +67,11 @@ let package = Package(
             dependencies: ["Pages", "Metadata", "HTTPTransport", "CCrypto", "CLinux", logging, metrics],
             swiftSettings: swift
         ),
+        .target(
+            name: "Cluster",
+            dependencies: ["Pages", "Metadata", "HTTPTransport", "CCrypto", "CLinux", logging, metrics],
+            swiftSettings: swift
+        ),
 
         // L3: the kernel's side.
         .target(
@@ -117,6 +122,11 @@ let package = Package(
                 "ObjectStore", "HTTPTransport", "Metadata", "Pages", "TestServers", "CCurl", "CCurlShim",
                 logging,
             ],
+            swiftSettings: swift
+        ),
+        .testTarget(
+            name: "ClusterTests",
+            dependencies: ["Cluster", "HTTPTransport", "TestServers", logging],
             swiftSettings: swift
         ),
         .target(name: "CMountTestSupport", path: "Tests/CMountTestSupport", cSettings: c),
