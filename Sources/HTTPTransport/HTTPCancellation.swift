@@ -1,9 +1,9 @@
 import CCurlShim
 
+// Safety: the flag is only read and written by the shim's atomic functions, and lives as long as this object.
 /// Lets one thread end an exchange that another thread waits in.
 ///
 /// Any thread may use it, and several requests may share it. Once cancelled it stays so.
-// Safety: the flag is only read and written by the shim's atomic functions, and lives as long as this object.
 public final class HTTPCancellation: @unchecked Sendable {
     let flag: UnsafeMutablePointer<Int32>
 

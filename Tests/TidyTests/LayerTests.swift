@@ -17,16 +17,18 @@ struct LayerTests {
             "CFuse3Shim",
         ],
         "ObjectStore": ["PageCache", "FileSystem", "FuseMount", "CFuse3", "CFuse3Shim"],
+        "Cluster": ["ObjectStore", "PageCache", "FileSystem", "FuseMount", "CFuse3", "CFuse3Shim"],
         "FuseMount": ["HTTPTransport", "CCurl", "CCurlShim", "ObjectStore", "PageCache"],
     ]
     private static let upper: Set<String> = ["FileSystem", "PageCache", "FuseMount", "AlluxioFuse"]
     private static let own: [String] = [
         "Pages", "Metadata", "HTTPTransport", "Telemetry", "FileSystem", "PageCache", "ObjectStore",
-        "FuseMount",
+        "FuseMount", "Cluster",
         "AlluxioFuse", "CFuse3", "CFuse3Shim", "CCurl", "CCurlShim", "CCrypto", "CLinux",
     ]
     private static let dataPlane: Set<String> = [
         "Pages", "Metadata", "HTTPTransport", "FileSystem", "PageCache", "ObjectStore", "FuseMount",
+        "Cluster",
     ]
 
     @Test func noTargetImportsWhatItMayNot() {
