@@ -117,7 +117,9 @@ extension EtcdConnection {
                 let goesOn = events.isEmpty || onEvents(events)
                 return goesOn && messages.end == nil
             }
-            guard response.head.status != 200 else { return .broken("the stream ended") }
+            guard response.head.status != 200 else {
+                return messages.end ?? .broken("the stream ended")
+            }
             return .broken("HTTP status \(response.head.status): \(EtcdFailure.text(response.body))")
         } catch {
             if let end = messages.end { return end }

@@ -10,16 +10,21 @@ final class LeaseKeeper: Sendable {
     private let options: WorkerRegistrationOptions
     private let signal: StopSignal
     private let logger: Logger
-    private let current = Mutex<EtcdLease?>(nil)
+    private let initial: LeaseSchedule
+    private let current: Mutex<EtcdLease?>
     private let leases = Counter(label: "alluxio_fuse_registration_leases_total")
     private let errors = Counter(label: "alluxio_fuse_registration_errors_total")
 
+    /// Prepares to keep a lease that was just granted.
     init(
+        _ initial: LeaseSchedule,
         client: EtcdClient,
         options: WorkerRegistrationOptions,
         signal: StopSignal,
         logger: Logger
     ) {
+        self.initial = initial
+        current = Mutex(initial.held)
         self.client = client.bound(to: signal, oneRound: true)
         self.options = options
         self.signal = signal
@@ -29,10 +34,10 @@ final class LeaseKeeper: Sendable {
     /// The lease that is held, as far as is known.
     var lease: EtcdLease? { current.withLock { $0 } }
 
-    func run(_ initial: LeaseSchedule) {
+    /// Runs until the signal is raised.
+    func run() {
         var schedule = initial
         var isTroubled = false
-        current.withLock { $0 = schedule.held }
         leases.increment()
         while signal.sleep(schedule.interval) {
             do throws(EtcdError) {

@@ -61,8 +61,8 @@ public struct WorkerRecord: Hashable, Sendable {
 
     /// Reads the JSON value of a key.
     ///
-    /// Unknown fields are ignored, and missing ports are the usual ones. What is no JSON, or lacks identity or
-    /// host, gives nil.
+    /// Unknown fields are ignored, and missing ports are the usual ones. What is no JSON, or lacks identity
+    /// or host, gives nil.
     /// - Parameter json: The value.
     public init?(json: [UInt8]) {
         guard let document = try? JSONDecoder().decode(Document.self, from: Data(json)),

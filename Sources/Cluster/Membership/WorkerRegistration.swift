@@ -70,11 +70,16 @@ public final class WorkerRegistration: Sendable {
         let lease = try grant(client)
         let schedule = LeaseSchedule(lease, at: .now, checkInterval: options.checkInterval)
         // The thread holds what it needs, not this object, so that the end of this object ends it.
-        let signal = signal
-        let keeper = LeaseKeeper(client: client, options: options, signal: signal, logger: logger)
+        let keeper = LeaseKeeper(
+            schedule,
+            client: client,
+            options: options,
+            signal: signal,
+            logger: logger
+        )
         let hasThread = state.withLock { state in
             state.keeper = keeper
-            state.thread = BackgroundThread.start("lease", until: signal) { keeper.run(schedule) }
+            state.thread = BackgroundThread.start("lease", until: signal) { keeper.run() }
             return state.thread != nil
         }
         guard hasThread else { throw .noThread }

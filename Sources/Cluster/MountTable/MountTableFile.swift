@@ -1,8 +1,8 @@
 /// A mount table in a file: `alluxio.mount.table.static.conf.file`.
 ///
 /// One mount on a line: its path, its UFS URI and its options as `key=value`, with blanks between. A word
-/// with blanks stands in double quotes, where `\"` and `\\` are the characters themselves. Empty lines, and lines
-/// that begin with `#`, are skipped.
+/// with blanks stands in double quotes, where `\"` and `\\` are the characters themselves. Empty lines,
+/// and lines that begin with `#`, are skipped.
 public enum MountTableFile {
     /// The most bytes of such a file.
     static let maximumBytes = 4 << 20
