@@ -121,7 +121,7 @@ struct RegistrationTests {
                 try entries(client, key).first?.lease ?? first.lease != first.lease
             }
         )
-        #expect(registration.isLive)
+        #expect(ClusterFixture.eventually { registration.isLive })
         server.kill()
         let start = ContinuousClock.now
         #expect(!registration.stop(within: .seconds(5)))

@@ -147,4 +147,17 @@ public final class EtcdServer: Sendable {
         }
         try ask("/v3/auth/enable", "{}")
     }
+
+    /// Sets a password, which ends all tokens of the user.
+    /// - Parameters:
+    ///   - user: The user's name.
+    ///   - password: The new password.
+    ///   - rootPassword: The password of `root`.
+    /// - Throws: What etcd said.
+    public func changePassword(of user: String, to password: String, rootPassword: String) throws {
+        let login = try ask("/v3/auth/authenticate", #"{"name":"root","password":"\#(rootPassword)"}"#)
+        let start = login.firstRange(of: #""token":""#)?.upperBound ?? login.endIndex
+        let token = String(login[start...].prefix { $0 != "\"" })
+        try ask("/v3/auth/user/changepw", #"{"name":"\#(user)","password":"\#(password)"}"#, token: token)
+    }
 }
