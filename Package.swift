@@ -77,7 +77,9 @@ let package = Package(
         ),
         .target(
             name: "Cluster",
-            dependencies: ["Pages", "Metadata", "HTTPTransport", "CCrypto", "CLinux", logging, metrics],
+            dependencies: [
+                "Pages", "Metadata", "HTTPTransport", "Threading", "CCrypto", "CLinux", logging, metrics,
+            ],
             swiftSettings: swift
         ),
 
@@ -92,7 +94,8 @@ let package = Package(
         .executableTarget(
             name: "Alluxio",
             dependencies: [
-                "Cluster", "Pages", "Telemetry",
+                "Cluster", "ObjectStore", "HTTPTransport", "PageCache", "Metadata", "Pages", "Settings",
+                "Telemetry", "Threading", logging, metrics,
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: swift
@@ -158,7 +161,7 @@ let package = Package(
         ),
         .testTarget(
             name: "ClusterTests",
-            dependencies: ["Cluster", "Pages", "CCrypto"],
+            dependencies: ["Cluster", "HTTPTransport", "Pages", "CCrypto", "TestServers", logging],
             exclude: ["Vectors"],
             swiftSettings: swift
         ),

@@ -1,3 +1,5 @@
+import Settings
+
 /// The words of the command line as text.
 enum CommandLineText {
     /// The words after the program's name.

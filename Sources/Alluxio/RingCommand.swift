@@ -1,6 +1,7 @@
 import ArgumentParser
 import Cluster
 import Pages
+import Settings
 import Telemetry
 
 /// `alluxio ring`.

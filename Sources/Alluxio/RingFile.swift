@@ -1,6 +1,7 @@
 import Cluster
 import FoundationEssentials
 import Glibc
+import Settings
 
 /// A file that lists the workers of a ring: a JSON list of `{"version":1,"identifier":"<hex>"}`.
 ///

@@ -1,4 +1,5 @@
 import Cluster
+import Settings
 
 /// Where `--ring` gets the workers from.
 enum RingSource: Equatable, Sendable {

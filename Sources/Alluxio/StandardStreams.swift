@@ -1,4 +1,5 @@
 import Glibc
+import Settings
 
 /// What a command says, whole or not at all.
 enum StandardStreams {
@@ -25,11 +26,4 @@ enum StandardStreams {
         }
         return true
     }
-}
-
-/// The system's text for an error number.
-func systemText(_ number: Int32) -> String {
-    var buffer = [CChar](repeating: 0, count: 256)
-    guard strerror_r(number, &buffer, buffer.count) == 0 else { return "error \(number)" }
-    return String(decoding: buffer.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
 }

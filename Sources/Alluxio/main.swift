@@ -1,5 +1,6 @@
 import ArgumentParser
 import Glibc
+import Settings
 
 do {
     var command = try AlluxioCommand.parseAsRoot(try CommandLineText.words())

@@ -32,12 +32,17 @@ static int64_t now_ns(void) {
     return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
 }
 
+void alluxio_curl_raise(int *flag) { __atomic_store_n(flag, 1, __ATOMIC_RELEASE); }
+
+int alluxio_curl_is_raised(const int *flag) { return __atomic_load_n(flag, __ATOMIC_ACQUIRE); }
+
 // libcurl calls this at every read and at least once a second.
 static int on_progress(void *context, curl_off_t down_total, curl_off_t down, curl_off_t up_total,
                        curl_off_t up) {
     alluxio_curl_watch *watch = context;
     (void)down_total;
     (void)up_total;
+    if (watch->cancelled != NULL && alluxio_curl_is_raised(watch->cancelled)) return 1;
     if (down + up != watch->moved_bytes) {
         watch->moved_bytes = down + up;
         watch->moved_at_ns = 0;

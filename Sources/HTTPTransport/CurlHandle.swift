@@ -17,6 +17,7 @@ final class CurlHandle: @unchecked Sendable {
     private let errorText: UnsafeMutablePointer<CChar>
     let watch: UnsafeMutablePointer<alluxio_curl_watch>
     private let trust: TrustStore?
+    private let stallTimeout: Duration
 
     /// What a request left behind in the handle's options, so that the usual GET resets nothing.
     private var hasSpecialMethod = false
@@ -29,7 +30,7 @@ final class CurlHandle: @unchecked Sendable {
         errorText.initialize(repeating: 0, count: Int(CURL_ERROR_SIZE))
         watch = .allocate(capacity: 1)
         watch.initialize(to: alluxio_curl_watch())
-        watch.pointee.stall_limit_ns = options.stallTimeout.nanoseconds
+        stallTimeout = options.stallTimeout
         configure(options)
     }
 
@@ -54,6 +55,12 @@ final class CurlHandle: @unchecked Sendable {
         set(CURLOPT_SSL_VERIFYHOST, options.verifiesPeer ? 2 : 0)
         alluxio_curl_set_text(easy, CURLOPT_PROTOCOLS_STR, "http,https")
         alluxio_curl_set_text(easy, CURLOPT_USERAGENT, options.userAgent)
+        if let idle = options.keepAliveIdle {
+            set(CURLOPT_TCP_KEEPIDLE, max(idle.milliseconds / 1000, 1))
+            set(CURLOPT_TCP_KEEPINTVL, max(options.keepAliveInterval.milliseconds / 1000, 1))
+        }
+        alluxio_curl_set_text(easy, CURLOPT_SSLCERT, options.clientCertificateFile)
+        alluxio_curl_set_text(easy, CURLOPT_SSLKEY, options.clientKeyFile)
         if !options.usesProxies { alluxio_curl_set_text(easy, CURLOPT_NOPROXY, "*") }
         alluxio_curl_set_pointer(easy, CURLOPT_ERRORBUFFER, errorText)
         if let trust { alluxio_curl_share_trust(easy, trust.store) }
@@ -68,6 +75,7 @@ final class CurlHandle: @unchecked Sendable {
         var code: CURLcode
         var isConnected: Bool
         var hasStalled: Bool
+        var wasCancelled: Bool
         var openedConnections: Int
     }
 
@@ -82,6 +90,9 @@ final class CurlHandle: @unchecked Sendable {
         watch.pointee.moved_at_ns = -1
         watch.pointee.moved_bytes = 0
         watch.pointee.stalled = 0
+        watch.pointee.stall_limit_ns = (request.stallTimeout ?? stallTimeout).nanoseconds
+        watch.pointee.cancelled = request.cancellation.map { UnsafePointer($0.flag) }
+        defer { watch.pointee.cancelled = nil }
         alluxio_curl_set_text(easy, CURLOPT_URL, request.url)
         set(CURLOPT_TIMEOUT_MS, max(timeoutMilliseconds, 1))
         set(CURLOPT_FRESH_CONNECT, freshConnection ? 1 : 0)
@@ -99,6 +110,7 @@ final class CurlHandle: @unchecked Sendable {
             code: code,
             isConnected: watch.pointee.moved_at_ns >= 0,
             hasStalled: watch.pointee.stalled != 0,
+            wasCancelled: code == CURLE_ABORTED_BY_CALLBACK && request.cancellation?.isCancelled == true,
             openedConnections: alluxio_curl_get_long(easy, CURLINFO_NUM_CONNECTS)
         )
     }

@@ -10,6 +10,10 @@ public struct HTTPRequest: Sendable {
     public var body: [UInt8]?
     /// How long the whole exchange may take; nil means the transport's default.
     public var totalTimeout: Duration?
+    /// How long the transfer may go without a byte; nil means the transport's default.
+    public var stallTimeout: Duration?
+    /// What lets another thread end the exchange early; nil for none.
+    public var cancellation: HTTPCancellation?
 
     /// Describes a request.
     /// - Parameters:

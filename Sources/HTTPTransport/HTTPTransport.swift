@@ -15,6 +15,15 @@ public struct HTTPTransportOptions: Sendable {
     public var idleConnectionsMaximum = 64
     /// A PEM file of certificate authorities to trust instead of the system's; nil for the system's.
     public var certificateAuthorityFile: String?
+    /// A PEM file with the certificate that this side shows to TLS servers; nil for none.
+    public var clientCertificateFile: String?
+    /// A PEM file with the unencrypted key of ``clientCertificateFile``; nil if that file holds it too.
+    public var clientKeyFile: String?
+    /// How long a connection is silent before the kernel asks whether the peer is there, in whole seconds;
+    /// nil for the system's usual 60 s.
+    public var keepAliveIdle: Duration?
+    /// The time between two such questions, in whole seconds; the kernel asks nine times.
+    public var keepAliveInterval: Duration = .seconds(60)
     /// Whether server certificates are checked.
     public var verifiesPeer = true
     /// Whether the proxy variables of the environment are honoured; not for services of the machine itself.
@@ -194,7 +203,7 @@ public final class HTTPTransport: Sendable {
         _ handle: CurlHandle,
         _ host: String
     ) -> TransportError {
-        if exchange.wasStopped { return .stopped }
+        if exchange.wasStopped || outcome.wasCancelled { return .stopped }
         if outcome.hasStalled { return .timedOut("\(host): no byte for \(options.stallTimeout)") }
         let text = "\(host): \(handle.text(of: outcome.code))"
         switch outcome.code {

@@ -14,6 +14,6 @@ public enum TransportError: Error, Hashable, Sendable {
     case tooLarge(limitBytes: Int)
     /// The URL or an option is not usable; trying again does not help.
     case invalid(String)
-    /// The caller's body closure asked to stop.
+    /// The caller's body closure asked to stop, or the request's ``HTTPCancellation`` was cancelled.
     case stopped
 }

@@ -91,6 +91,16 @@ public enum MetricCatalogue {
             "Attempts to get credentials."
         ),
         MetricDescription(
+            "alluxio_fuse_etcd_errors_total",
+            "counter",
+            "Requests to etcd that gave no answer or a refusal, by `kind`."
+        ),
+        MetricDescription(
+            "alluxio_fuse_etcd_requests_total",
+            "counter",
+            "Requests that were sent to etcd."
+        ),
+        MetricDescription(
             "alluxio_fuse_handed_over_total",
             "counter",
             "Requests of the kernel that memory and disk could not answer at once."
@@ -136,9 +146,59 @@ public enum MetricCatalogue {
             "Log lines about failed requests that were left out because there were too many."
         ),
         MetricDescription(
+            "alluxio_fuse_membership_changes_total",
+            "counter",
+            "Changes of the registered or live workers that were seen."
+        ),
+        MetricDescription(
+            "alluxio_fuse_membership_contact_timestamp_seconds",
+            "gauge",
+            "When etcd last answered about the workers, in seconds since 1970."
+        ),
+        MetricDescription(
+            "alluxio_fuse_membership_errors_total",
+            "counter",
+            "Reads of the workers in etcd that failed, and watches that broke."
+        ),
+        MetricDescription(
+            "alluxio_fuse_membership_invalid_entries",
+            "gauge",
+            "Keys of the cluster in etcd that hold no worker."
+        ),
+        MetricDescription(
+            "alluxio_fuse_membership_workers",
+            "gauge",
+            "Known workers, by `state`: `live` or `lost`."
+        ),
+        MetricDescription(
             "alluxio_fuse_metric_series_dropped",
             "gauge",
             "Series that were not kept because there are too many or the name has another type."
+        ),
+        MetricDescription(
+            "alluxio_fuse_mount_table_changes_total",
+            "counter",
+            "Changes of the mount table that were seen."
+        ),
+        MetricDescription(
+            "alluxio_fuse_mount_table_contact_timestamp_seconds",
+            "gauge",
+            "When the mount table was last read or confirmed, in seconds since 1970."
+        ),
+        MetricDescription(
+            "alluxio_fuse_mount_table_errors_total",
+            "counter",
+            "Reads of the mount table that failed, and watches that broke."
+        ),
+        MetricDescription(
+            "alluxio_fuse_mount_table_mounts",
+            "gauge",
+            "Stores in the mount table."
+        ),
+        MetricDescription(
+            "alluxio_fuse_mount_table_skipped_entries",
+            "gauge",
+            "Entries of the mount table in etcd that cannot be mounted."
         ),
         MetricDescription(
             "alluxio_fuse_namespace_entries",
@@ -204,6 +264,16 @@ public enum MetricCatalogue {
             "alluxio_fuse_read_bytes",
             "counter",
             "Bytes of reads, by `source`: `resident` at once, `waited` after a fetch."
+        ),
+        MetricDescription(
+            "alluxio_fuse_registration_errors_total",
+            "counter",
+            "Attempts to keep the worker's lease that failed."
+        ),
+        MetricDescription(
+            "alluxio_fuse_registration_leases_total",
+            "counter",
+            "Leases that the worker got; more than one means that it was lost."
         ),
         MetricDescription(
             "alluxio_fuse_reply_bytes_total",

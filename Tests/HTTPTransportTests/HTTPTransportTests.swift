@@ -1,3 +1,4 @@
+import Glibc
 import HTTPTransport
 import Synchronization
 import Testing
@@ -121,6 +122,38 @@ struct HTTPTransportTests {
         }
         let transport = transport { $0.stallTimeout = .seconds(3) }
         #expect(try transport.send(HTTPRequest(url: server.url + "/")).body.count == 5)
+    }
+
+    @Test func `the stall time of a request is its own`() throws {
+        let server = try RawServer.answering { _, _, connection in
+            connection.wait(seconds: 20)
+            return false
+        }
+        var request = HTTPRequest(url: server.url + "/")
+        request.stallTimeout = .seconds(1)
+        let start = ContinuousClock.now
+        #expect(throws: TransportError.self) { try transport().send(request) }
+        #expect(start.duration(to: .now) < .seconds(4))
+    }
+
+    @Test func `another thread can end a request that waits, and later ones end at once`() throws {
+        let server = try RawServer.answering { _, _, connection in
+            connection.wait(seconds: 20)
+            return false
+        }
+        let cancellation = HTTPCancellation()
+        var request = HTTPRequest(url: server.url + "/")
+        request.cancellation = cancellation
+        try TestThreads.start {
+            usleep(200_000)
+            cancellation.cancel()
+        }
+        let transport = transport()
+        let start = ContinuousClock.now
+        #expect(throws: TransportError.stopped) { try transport.send(request) }
+        #expect(throws: TransportError.stopped) { try transport.send(request) }
+        #expect(start.duration(to: .now) < .seconds(4))
+        #expect(cancellation.isCancelled)
     }
 
     @Test func `the total time of a request is its own`() throws {

@@ -16,6 +16,8 @@ typedef struct alluxio_curl_watch {
     curl_off_t moved_bytes;
     /// Set when the limit was passed.
     int stalled;
+    /// What another thread raises to end the transfer; NULL if nobody may.
+    const int *cancelled;
 } alluxio_curl_watch;
 
 /// Takes one header line or one piece of the body; returns the bytes used, anything else stops the transfer.
@@ -34,6 +36,12 @@ CURLcode alluxio_curl_set_list(CURL *easy, CURLoption option, struct curl_slist 
 /// Sets header and body callbacks, which get `context`, and the stall watch.
 CURLcode alluxio_curl_set_receivers(CURL *easy, alluxio_curl_receive on_header, alluxio_curl_receive on_body,
                                     void *context, alluxio_curl_watch *watch);
+
+/// Raises a flag that `alluxio_curl_watch.cancelled` points at; any thread may call it.
+void alluxio_curl_raise(int *flag);
+
+/// Whether a flag is raised.
+int alluxio_curl_is_raised(const int *flag);
 
 long alluxio_curl_get_long(CURL *easy, CURLINFO info);
 
