@@ -165,14 +165,12 @@ struct Planner {
             plan.ask = Span(from: 0, to: max(span.end, Int64(PlannerLimits.firstWindow)))
                 .aligned(to: PlannerLimits.granule, size: size)
         }
-        if !isResident {
-            stream.issuedEnd = plan.ask.end
-            stream.didWait = span.offset == 0
-        }
+        if !isResident { stream.issuedEnd = plan.ask.end }
         makeRoom(&plan)
         streams.append(stream)
         if span.offset == 0, span.count >= PlannerLimits.eagerRead {
             topUp(streams.count - 1, &plan, share: share, reserve: reserve)
+            streams[streams.count - 1].didWait = !isResident
         }
         return plan
     }
