@@ -14,6 +14,12 @@ let c: [CSetting] = [.enableWarning("all"), .enableWarning("extra"), .treatAllWa
 let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
 let metrics: Target.Dependency = .product(name: "CoreMetrics", package: "swift-metrics")
 
+let nio: [Target.Dependency] = [
+    .product(name: "NIOCore", package: "swift-nio"),
+    .product(name: "NIOPosix", package: "swift-nio"),
+    .product(name: "NIOHTTP1", package: "swift-nio"),
+]
+
 let package = Package(
     name: "alluxio-fuse",
     products: [
@@ -26,6 +32,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-configuration", from: "1.4.0", traits: []),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
         .package(url: "https://github.com/apple/swift-metrics", from: "2.13.0"),
+        .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
     ],
     targets: [
         // L0: C libraries and system calls.
@@ -72,6 +79,14 @@ let package = Package(
         .target(
             name: "FuseMount",
             dependencies: ["FileSystem", "Pages", "Metadata", "CFuse3", "CFuse3Shim", logging, metrics],
+            swiftSettings: swift
+        ),
+
+        // L3: the worker's side. The daemon does not link it.
+        .target(
+            name: "Servers",
+            dependencies: ["Pages", "Metadata", "PageCache", "HTTPTransport", "CCrypto", logging, metrics]
+                + nio,
             swiftSettings: swift
         ),
 
@@ -136,6 +151,14 @@ let package = Package(
                 "AlluxioFuse", "Telemetry", logging,
                 .product(name: "Configuration", package: "swift-configuration"),
             ],
+            swiftSettings: swift
+        ),
+        .testTarget(
+            name: "ServersTests",
+            dependencies: [
+                "Servers", "ObjectStore", "PageCache", "HTTPTransport", "Metadata", "Pages", "TestServers",
+                logging,
+            ] + nio,
             swiftSettings: swift
         ),
         .testTarget(name: "TidyTests", swiftSettings: swift),

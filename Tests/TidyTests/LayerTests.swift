@@ -18,11 +18,12 @@ struct LayerTests {
         ],
         "ObjectStore": ["PageCache", "FileSystem", "FuseMount", "CFuse3", "CFuse3Shim"],
         "FuseMount": ["HTTPTransport", "CCurl", "CCurlShim", "ObjectStore", "PageCache"],
+        "Servers": ["CCurl", "CCurlShim", "ObjectStore", "FileSystem", "FuseMount", "CFuse3", "CFuse3Shim"],
     ]
-    private static let upper: Set<String> = ["FileSystem", "PageCache", "FuseMount", "AlluxioFuse"]
+    private static let upper: Set<String> = ["FileSystem", "PageCache", "FuseMount", "Servers", "AlluxioFuse"]
     private static let own: [String] = [
         "Pages", "Metadata", "HTTPTransport", "Telemetry", "FileSystem", "PageCache", "ObjectStore",
-        "FuseMount",
+        "FuseMount", "Servers",
         "AlluxioFuse", "CFuse3", "CFuse3Shim", "CCurl", "CCurlShim", "CCrypto", "CLinux",
     ]
     private static let dataPlane: Set<String> = [
