@@ -60,14 +60,13 @@ extension HTTPConnection {
         let serial = serial
         promise.futureResult.assumeIsolated().whenComplete { result in
             lent.giveBack()
-            guard case .success = result, !isLast, serial == self.serial else { return }
-            self.sendSpans()
+            guard case .success = result, serial == self.serial else { return }
+            if isLast { self.finish() } else { self.sendSpans() }
         }
         files = []
         let last = parts.popLast() ?? .byteBuffer(ByteBuffer())
         for part in parts { context.write(wrapOutboundOut(.body(part)), promise: nil) }
-        context.write(wrapOutboundOut(.body(last)), promise: promise)
-        if isLast { finish() } else { context.flush() }
+        context.writeAndFlush(wrapOutboundOut(.body(last)), promise: promise)
     }
 
     /// What to write for pinned bytes, and the files among it.

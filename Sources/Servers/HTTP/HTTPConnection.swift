@@ -249,16 +249,18 @@ final class HTTPConnection: ChannelInboundHandler {
         releaseBody()
         guard let context else { return }
         hasHead = true
-        context.write(wrapOutboundOut(.head(head(of: answer))), promise: nil)
-        let hasBody = request?.head.method != .HEAD && answer.status.mayHaveResponseBody
         deadline.wait(for: .peer, now: .now())
-        guard hasBody else { return finish() }
+        let head = HTTPServerResponsePart.head(head(of: answer))
+        let isHeadOnly = request?.head.method == .HEAD || !answer.status.mayHaveResponseBody
+        if isHeadOnly || answer.length == 0 {
+            context.writeAndFlush(wrapOutboundOut(head), promise: finishing())
+            return
+        }
+        context.write(wrapOutboundOut(head), promise: nil)
         switch answer.body {
         case .bytes(let bytes):
-            if !bytes.isEmpty {
-                context.write(wrapOutboundOut(.body(.byteBuffer(ByteBuffer(bytes: bytes)))), promise: nil)
-            }
-            finish()
+            let body = HTTPServerResponsePart.body(.byteBuffer(ByteBuffer(bytes: bytes)))
+            context.writeAndFlush(wrapOutboundOut(body), promise: finishing())
         case .spans(let spans):
             self.spans = spans
             sendSpans()
@@ -286,19 +288,30 @@ final class HTTPConnection: ChannelInboundHandler {
         return HTTPResponseHead(version: version, status: answer.status, headers: fields)
     }
 
-    /// Writes the end of the answer.
+    /// Ends the answer when what is written with the promise is out.
+    private func finishing() -> EventLoopPromise<Void> {
+        let promise = loop.makePromise(of: Void.self)
+        promise.futureResult.assumeIsolated().whenSuccess { self.finish() }
+        return promise
+    }
+
+    /// Ends the answer, all of whose bytes are out.
+    ///
+    /// Only now, since the end lets the next request of the connection in, which may be here already: it
+    /// arrives while the end is written. So a peer that sends requests and takes no answers is not served on.
     func finish() {
         guard let context else { return }
         spans = nil
-        let promise = loop.makePromise(of: Void.self)
-        promise.futureResult.assumeIsolated().whenSuccess { self.answered() }
-        context.writeAndFlush(wrapOutboundOut(.end(nil)), promise: promise)
-    }
-
-    private func answered() {
         let action = intake.answered()
+        if action == .close {
+            let promise = loop.makePromise(of: Void.self)
+            promise.futureResult.assumeIsolated().whenComplete { _ in self.channel.close(promise: nil) }
+            context.writeAndFlush(wrapOutboundOut(.end(nil)), promise: promise)
+            return
+        }
         if case .draining = intake.state { deadline.wait(for: .drain, now: .now()) }
         act(on: action)
+        context.writeAndFlush(wrapOutboundOut(.end(nil)), promise: nil)
     }
 
     /// Ends the connection in the middle of an answer: the only way left to say that it failed.

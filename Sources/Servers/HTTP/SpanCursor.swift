@@ -60,7 +60,7 @@ struct SpanCursor: Equatable, Sendable {
         var ahead: [Span] = isFirst ? nextSpans() : []
         let ask: Span
         if isLong {
-            ask = Span(from: start, to: isFirst ? end : window)
+            ask = Span(from: start, to: isFirst ? end : max(window, end))
             if let more = nextWindow(of: span, after: end, window: window, isFirst: isFirst) {
                 ahead.append(more)
             }
