@@ -82,7 +82,8 @@ struct S3Tests {
             }
             guard let next = text.firstRange(of: "<NextContinuationToken>") else { break }
             let value = text[next.upperBound...].prefix { $0 != "<" }
-            token = "&continuation-token="
+            token =
+                "&continuation-token="
                 + String(decoding: PercentText.encoded(value.utf8), as: UTF8.self)
         }
         return keys.sorted { $0.lexicographicallyPrecedes($1) }

@@ -49,7 +49,9 @@ struct StatusTests {
 
     @Test func `a directory is listed and a file is told of`() async throws {
         let worker = try await WorkerFixture()
-        for name in ["b", "a x", "sub/deep"] { try worker.upload.put([1, 2, 3], to: Array("d/\(name)".utf8)) }
+        for name in ["b", "a x", "sub/deep"] {
+            try worker.upload.put([1, 2, 3], to: Array("d/\(name)".utf8))
+        }
         let files = try decode(worker.get("/v1/files?path=\(worker.address("d"))"), as: [Status].self)
         #expect(Set(files.map(\.mName)) == ["b", "a x", "sub"])
         let first = try #require(files.first { $0.mName == "a x" })
@@ -58,13 +60,15 @@ struct StatusTests {
         #expect(files.first { $0.mName == "sub" }?.mType == "directory")
         let byAlluxioPath = try decode(worker.get("/v1/files?path=%2Fs3%2Fd"), as: [Status].self)
         #expect(byAlluxioPath.count == 3)
-        let file = try decode(worker.get("/v1/info?path=s3%3A%2F%2F\(worker.bucket)%2Fd%2Fa+x"), as: [Status].self)
+        let form = "s3%3A%2F%2F\(worker.bucket)%2Fd%2Fa+x"
+        let file = try decode(worker.get("/v1/info?path=\(form)"), as: [Status].self)
         #expect(file.count == 1 && file[0].mContentHash == first.mContentHash)
         #expect(file[0].mInAlluxioPercentage == 0)
         _ = try worker.page("d/a%20x", 0)
         let warm = try decode(worker.get("/v1/info?path=\(worker.address("d/a%20x"))"), as: [Status].self)
         #expect(warm[0].mInAlluxioPercentage == 100)
-        #expect(try decode(worker.get("/v1/files?path=\(worker.address("d/b"))"), as: [Status].self).count == 1)
+        let one = try worker.get("/v1/files?path=\(worker.address("d/b"))")
+        #expect(try decode(one, as: [Status].self).count == 1)
         #expect(try worker.get("/v1/files?path=\(worker.address("none"))").head.status == 404)
         await worker.stop()
     }

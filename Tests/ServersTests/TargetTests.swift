@@ -31,7 +31,8 @@ import Testing
     }
 
     @Test func `an absolute target is taken apart like a relative one`() {
-        #expect(RequestTarget("http://h:1/v1/health?x=1").components == [Array("v1".utf8), Array("health".utf8)])
+        let parts = RequestTarget("http://h:1/v1/health?x=1").components
+        #expect(parts == [Array("v1".utf8), Array("health".utf8)])
     }
 
     @Test(

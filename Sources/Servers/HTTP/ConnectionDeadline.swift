@@ -56,6 +56,7 @@ struct ConnectionDeadline: Equatable, Sendable {
     /// - Parameters:
     ///   - now: The time.
     ///   - left: Bytes that the peer has not taken yet; a peer that took some gets more time.
+    /// - Returns: `true` once the deadline has passed without progress.
     mutating func isOver(now: NIODeadline, unwritten left: Int) -> Bool {
         if phase == .peer, left < unwritten {
             unwritten = left

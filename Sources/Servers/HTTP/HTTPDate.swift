@@ -12,6 +12,7 @@ enum HTTPDate {
 
     /// `Wed, 12 Oct 2009 17:50:00 GMT`.
     /// - Parameter seconds: Since 1970; clamped to the years 1970 to 9999.
+    /// - Returns: The text.
     static func header(_ seconds: Int64) -> String {
         let at = civil(seconds)
         let day = days[Int(at.tm_wday)]
@@ -21,6 +22,7 @@ enum HTTPDate {
 
     /// `2009-10-12T17:50:30.000Z`.
     /// - Parameter seconds: Since 1970; clamped to the years 1970 to 9999.
+    /// - Returns: The text.
     static func iso8601(_ seconds: Int64) -> String {
         let at = civil(seconds)
         return "\(at.tm_year + 1900)-\(two(at.tm_mon + 1))-\(two(at.tm_mday))T\(clock(at)).000Z"

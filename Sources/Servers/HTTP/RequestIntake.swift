@@ -50,6 +50,7 @@ struct RequestIntake: Equatable, Sendable {
     /// - Parameters:
     ///   - head: Its head.
     ///   - maximum: The longest body that is wanted, in bytes.
+    /// - Returns: What to do now.
     mutating func head(_ head: HTTPRequestHead, bodyMaximum maximum: Int) -> Action {
         guard state == .idle else { return .nothing }
         keepsAlive = head.isKeepAlive

@@ -12,6 +12,7 @@ protocol Responder: Sendable {
     /// - Parameters:
     ///   - request: What is asked, with its body.
     ///   - mayWait: Whether the store may be asked.
+    /// - Returns: The answer.
     /// - Throws: ``HTTPFailure/wouldWait`` only if `mayWait` is false.
     func answer(_ request: ServedRequest, mayWait: Bool) throws(HTTPFailure) -> Answer
 
@@ -19,5 +20,6 @@ protocol Responder: Sendable {
     /// - Parameters:
     ///   - refusal: Why.
     ///   - request: To what; nil if it could not be read.
+    /// - Returns: The answer.
     func answer(_ refusal: Refusal, to request: ServedRequest?) -> Answer
 }

@@ -24,6 +24,7 @@ struct ServedRequest: Sendable {
     /// - Parameters:
     ///   - name: Which.
     ///   - fallback: What a missing one means.
+    /// - Returns: The number.
     /// - Throws: A 400 if it is something else.
     func number(_ name: String, or fallback: Int64) throws(HTTPFailure) -> Int64 {
         guard let text = target.text(name) else { return fallback }

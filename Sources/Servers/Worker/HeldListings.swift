@@ -3,7 +3,7 @@ import Synchronization
 
 /// Listings that clients read page by page.
 ///
-/// Any thread may call it. Held for a minute or so after the last page that somebody asked for.
+/// Any thread may call it. Held for half a minute to a minute after the last page that somebody asked for.
 final class HeldListings: Sendable {
     private struct State {
         var table = AgedTable<UInt64, Listing>(maximum: WorkerLimits.heldListingsMaximum)

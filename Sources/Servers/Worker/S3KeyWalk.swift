@@ -66,6 +66,7 @@ struct S3KeyWalk {
 
     /// - Parameter directory: A key that ends in a slash, or nothing.
     /// - Returns: Whether to go on.
+    /// - Throws: What the store threw.
     private mutating func walk(_ directory: [UInt8]) throws(HTTPFailure) -> Bool {
         guard let entries = try list(directory) else { return true }
         let name = prefix.count > directory.count ? Array(prefix[directory.count...]) : []

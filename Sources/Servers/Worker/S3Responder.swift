@@ -204,7 +204,7 @@ struct S3Responder: Responder {
         guard let port = owner.s3Port else { return nil }
         let separator = request.head.uri.contains("?") ? "&" : "?"
         let path = String(decoding: request.target.rawPath, as: UTF8.self)
-        let query = request.head.uri.split(separator: "?", maxSplits: 1).dropFirst().first.map { "?\($0)" } ?? ""
+        let query = request.head.uri.split(separator: "?", maxSplits: 1).dropFirst().map { "?\($0)" }.joined()
         let target = "\(path)\(query)\(separator)\(Self.forwardedParameter)=1"
         let document = S3Document.error(
             code: "TemporaryRedirect",

@@ -53,6 +53,7 @@ final class SortedListing: Sendable {
 
     /// The key, below the directory, and the attributes of an entry.
     /// - Parameter place: Its place in the order; from 0 to ``count`` - 1.
+    /// - Returns: The key, a directory's with a slash, and the attributes.
     func entry(at place: Int) -> (key: [UInt8], attributes: Attributes) {
         var found: (key: [UInt8], attributes: Attributes) = (
             [], Attributes(kind: .special, size: 0, modified: 0, etag: nil)
@@ -70,7 +71,8 @@ final class SortedListing: Sendable {
         var high = count
         while low < high {
             let middle = (low + high) / 2
-            if entry(at: middle).key.lexicographicallyPrecedes(key) { low = middle + 1 } else { high = middle }
+            let isBefore = entry(at: middle).key.lexicographicallyPrecedes(key)
+            if isBefore { low = middle + 1 } else { high = middle }
         }
         return low
     }

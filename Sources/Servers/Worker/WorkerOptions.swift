@@ -61,16 +61,14 @@ enum WorkerLimits {
     static let spansMaximum = 64
     /// Bytes of all spans of one request.
     static let spanBytesMaximum: Int64 = 8 << 20
-    /// Versions that are kept open.
-    static let openFilesMaximum = 4096
+    /// Versions that are kept open; each holds its record of what is cached, about 1 KiB for each MiB.
+    static let openFilesMaximum = 1024
     /// File ids whose addresses are remembered.
     static let knownFilesMaximum = 65_536
     /// Different ages of metadata that clients may ask for, for each store.
     static let agesMaximum = 4
     /// Listings that clients are in the middle of.
     static let heldListingsMaximum = 256
-    /// How long a listing is held for a client that does not go on.
-    static let heldListingAge = Duration.seconds(60)
     /// Entries of one answer of `/v1/entries`.
     static let entriesMaximum = 5000
     /// How often a read without a version begins again because the file was replaced meanwhile.

@@ -108,6 +108,7 @@ struct EntriesText {
 
     /// The last line.
     /// - Parameter hold: Keeps the listing for the next answer, if there is one; gives its id.
+    /// - Returns: A JSON object and a line feed.
     func last(_ hold: () -> UInt64) -> [UInt8] {
         var members: [(String, JSONText)] = []
         if !isLast {
@@ -119,8 +120,11 @@ struct EntriesText {
         return JSONText.object(members).encoded + [UInt8(ascii: "\n")]
     }
 
-    private static func append(_ name: UnsafeRawBufferPointer, _ attributes: Attributes, to text: inout [UInt8])
-    {
+    private static func append(
+        _ name: UnsafeRawBufferPointer,
+        _ attributes: Attributes,
+        to text: inout [UInt8]
+    ) {
         text.append(contentsOf: "[\"".utf8)
         PercentText.append(name, keepsSlash: false, to: &text)
         text.append(contentsOf: "\",\"\(attributes.kind.letter)\",\(attributes.size),".utf8)

@@ -87,7 +87,8 @@ extension WorkerResponder {
     func load(_ request: ServedRequest) -> Answer {
         let path = JSONText.bytes(request.target.formValue("path") ?? [])
         // The id of a file may be asked for next.
-        if let name = request.target.formValue("path"), let file = try? FileLocation(name, in: state.mounted) {
+        if let name = request.target.formValue("path"), let file = try? FileLocation(name, in: state.mounted)
+        {
             state.known.learn(file.uri.bytes)
         }
         let message = JSONText.string("there is no job service; reads load what they touch")

@@ -68,7 +68,8 @@ struct WorkerResponder: Responder {
 
     func answer(_ request: ServedRequest, mayWait: Bool) throws(HTTPFailure) -> Answer {
         guard let endpoint = Endpoint(request.target.components) else {
-            throw .refused(.notFound, "there is no \(String(decoding: request.target.rawPath, as: UTF8.self))")
+            let path = String(decoding: request.target.rawPath, as: UTF8.self)
+            throw .refused(.notFound, "there is no \(path)")
         }
         var answer: Answer
         if endpoint == .health {
@@ -86,7 +87,8 @@ struct WorkerResponder: Responder {
     {
         if isWriting(request) { return try answerWriting(endpoint, request, mayWait: mayWait) }
         guard request.head.method == .GET || request.head.method == .HEAD else {
-            var refusal = Refusal(status: .methodNotAllowed, message: "\(request.head.method) is not possible")
+            let message = "\(request.head.method) is not possible"
+            var refusal = Refusal(status: .methodNotAllowed, message: message)
             refusal.fields = [("Allow", "GET, HEAD, POST, PUT")]
             throw .refusal(refusal)
         }

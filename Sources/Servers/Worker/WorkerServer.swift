@@ -82,6 +82,9 @@ public final class WorkerServer: Sendable {
                 ports.s3 = try await listen(port, S3Responder(state: state, peers: peers))
             }
             ownPorts.set(ports)
+            if options.token == nil {
+                logger.notice("serving everybody: no shared token is set", metadata: ["port": "\(http)"])
+            }
             return ports
         } catch {
             await stop(within: .zero)

@@ -95,6 +95,7 @@ extension WorkerState {
     ///   - mayWait: Whether the store may be asked.
     ///   - choose: Gives the spans, once the version is known.
     /// - Returns: The version and its spans, whose first bytes are at hand.
+    /// - Throws: A 404, a 412 with the version there is, what `choose` threw, or what the store said.
     func read(
         _ location: FileLocation,
         _ wish: VersionWish,
@@ -132,15 +133,11 @@ extension WorkerState {
         )
         var body = SpanBody(file: file, cursor: steps)
         guard isRead, let step = body.cursor.next() else { return body }
-        if let bytes = file.resident(step.span) {
-            body.first = HeldBytes(bytes)
-        } else {
-            guard mayWait else { throw .wouldWait }
-            SpanAhead.load(step.ahead, of: file, on: pool)
-            body.first = HeldBytes(try file.read(step.span, asking: step.ask))
-            return body
-        }
+        var held = file.resident(step.span)
+        guard held != nil || mayWait else { throw .wouldWait }
         SpanAhead.load(step.ahead, of: file, on: pool)
+        if held == nil { held = try file.read(step.span, asking: step.ask) }
+        body.first = held.map { HeldBytes($0) }
         return body
     }
 }
