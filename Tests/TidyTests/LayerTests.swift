@@ -20,7 +20,9 @@ struct LayerTests {
         "FuseMount": ["HTTPTransport", "CCurl", "CCurlShim", "ObjectStore", "PageCache"],
         "Servers": ["CCurl", "CCurlShim", "ObjectStore", "FileSystem", "FuseMount", "CFuse3", "CFuse3Shim"],
     ]
-    private static let upper: Set<String> = ["FileSystem", "PageCache", "FuseMount", "Servers", "AlluxioFuse"]
+    private static let upper: Set<String> = [
+        "FileSystem", "PageCache", "FuseMount", "Servers", "AlluxioFuse",
+    ]
     private static let own: [String] = [
         "Pages", "Metadata", "HTTPTransport", "Telemetry", "FileSystem", "PageCache", "ObjectStore",
         "FuseMount", "Servers",

@@ -2,8 +2,8 @@ import NIOHTTP1
 
 /// Where one connection is between two requests: what to do with each part that comes, and when to close.
 ///
-/// Pure. A body that is not wanted is read to its end only if it is short; else the answer goes out at once and
-/// the connection ends after it, but not before the peer had a chance to read it.
+/// Pure. A body that is not wanted is read to its end only if it is short; else the answer goes out at once
+/// and the connection ends after it, but not before the peer had a chance to read it.
 struct RequestIntake: Equatable, Sendable {
     /// What the connection is doing.
     enum State: Equatable, Sendable {

@@ -25,8 +25,8 @@ enum MetadataAge: Hashable, Sendable {
 
 /// The namespace caches of the mounted stores: one for each store and age that clients accept.
 ///
-/// Any thread may call it. A cache trusts answers for one interval, so each interval has a cache of its own; the
-/// clients of one cluster use one or two. Beyond a few, a client gets the next stricter one.
+/// Any thread may call it. A cache trusts answers for one interval, so each interval has a cache of its own;
+/// the clients of one cluster use one or two. Beyond a few, a client gets the next stricter one.
 final class Namespaces: Sendable {
     private struct Store {
         var caches: [Duration?: NamespaceCache] = [:]

@@ -4,8 +4,8 @@ import Pages
 
 /// The HTTP API of a worker: which endpoint answers which request.
 ///
-/// The paths are `/<version>/<mapping>/…`, or `/<mapping>`; the version is not looked at. What is answered is in
-/// `docs/protocol.md`.
+/// The paths are `/<version>/<mapping>/…`, or `/<mapping>`; the version is not looked at. What is answered is
+/// in `docs/protocol.md`.
 struct WorkerResponder: Responder {
     let state: WorkerState
     /// Whether `/v1/node` answers with an array.
@@ -172,7 +172,7 @@ struct WorkerResponder: Responder {
         guard let address = state.known.address(of: id) else {
             throw .refused(
                 .notFound,
-                "this worker has not heard of file \(id.text); ask with ufsFullPath, or list its directory first"
+                "this worker has not heard of file \(id.text); ask with ufsFullPath, or list it first"
             )
         }
         return try FileLocation(address, in: state.mounted)

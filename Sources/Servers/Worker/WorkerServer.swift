@@ -4,8 +4,8 @@ import Synchronization
 
 /// A cache worker: its HTTP API, and if wanted its S3 API, on top of a page cache.
 ///
-/// The owner makes the parts: a page cache whose next link is a ``StoreRouter`` over the same mount table, and
-/// calls its housekeeping. Any thread may call it; start and stop once each.
+/// The owner makes the parts: a page cache whose next link is a ``StoreRouter`` over the same mount table,
+/// and calls its housekeeping. Any thread may call it; start and stop once each.
 public final class WorkerServer: Sendable {
     /// The ports that a worker listens at.
     public struct Ports: Hashable, Sendable {

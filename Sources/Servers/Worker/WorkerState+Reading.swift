@@ -86,8 +86,8 @@ extension WorkerState {
         return fields.map { (name: $0.0, value: $0.1) }
     }
 
-    /// Reads spans of a file for an answer; begins again with the new version if the file was replaced and the
-    /// client named none.
+    /// Reads spans of a file for an answer; begins again with the new version if the file was replaced and
+    /// the client named none.
     /// - Parameters:
     ///   - location: Which file.
     ///   - wish: Which version.
