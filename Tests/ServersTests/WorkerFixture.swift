@@ -67,7 +67,8 @@ final class WorkerFixture: Sendable {
     let ports: WorkerServer.Ports
     let cache: PageCache
     private let threads: ServerThreads
-    private let directory: String?
+    /// Keeps the directory of the cache until the fixture, or the test process, is gone.
+    private let directory: SupervisedProcess?
     private let transport = HTTPTransport()
 
     init(
@@ -96,10 +97,10 @@ final class WorkerFixture: Sendable {
                 options: [("region", "us-east-1")]
             )
         ])
-        directory = onDisk ? Self.freshDirectory() : nil
+        directory = onDisk ? try SupervisedProcess(["sleep", "infinity"]) : nil
         cache = try PageCache(
             options: PageCacheOptions(
-                storage: directory.map { .directory(path: $0, bytesMaximum: 4 << 30) }
+                storage: directory.map { .directory(path: $0.directory + "/cache", bytesMaximum: 4 << 30) }
                     ?? .memory(bytesMaximum: 64 << 20)
             ),
             next: StoreRouter(stores),
@@ -130,15 +131,7 @@ final class WorkerFixture: Sendable {
         await worker.stop(within: .seconds(5))
         await threads.stop()
         cache.close()
-        if let directory {
-            _ = try? SupervisedProcess(["rm", "-rf", directory])
-        }
-    }
-
-    private static func freshDirectory() -> String {
-        var template = Array("/tmp/alluxio-worker-test-XXXXXX".utf8CString)
-        mkdtemp(&template)
-        return String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
+        directory?.stop()
     }
 
     /// The UFS address of a key.

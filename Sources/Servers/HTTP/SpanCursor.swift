@@ -3,8 +3,8 @@ import Pages
 /// Cuts the spans of an answer into steps, and says what to fetch with and ahead of each.
 ///
 /// Pure. A span that fits a window is fetched by one request. A longer one is fetched in windows aligned in
-/// the file, the next while one is sent; its first step is fetched alone, so that the first bytes leave early.
-/// Nothing outside of the spans is ever asked for.
+/// the file, the next while one is sent; its first step is fetched alone, so that the first bytes leave
+/// early. Nothing outside of the spans is ever asked for.
 struct SpanCursor: Equatable, Sendable {
     /// What is sent at once, and what to fetch if it is missing.
     struct Step: Equatable, Sendable {
