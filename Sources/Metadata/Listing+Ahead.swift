@@ -20,8 +20,7 @@ extension Listing {
             guard !state.parts.isSplit else {
                 return state.hasRoomAhead(of: position) ? state.parts.openParts : isNear ? 1 : 0
             }
-            guard isNear else { return 0 }
-            return state.parts.openParts + state.splitJobs
+            return (isNear ? state.parts.openParts : 0) + state.splitJobs(isNear: isNear)
         }
     }
 
@@ -51,7 +50,8 @@ extension Listing {
         var answer = SplitSearch.Answer.nothing
         do throws(StoreError) {
             let page = try environment.source.list(directory, after: question.name, entriesMaximum: 1) {
-                name, attributes in
+                name,
+                attributes in
                 guard case .nothing = answer else { return }
                 // As the store orders it, so that a directory of just this name is not taken for misplaced.
                 let slash = attributes.kind == .directory ? [UInt8(ascii: "/")] : []
@@ -80,9 +80,9 @@ extension Listing.State {
     private var isSplitDue: Bool { trust.pageCount >= NamespaceLimits.splitPagesMinimum }
 
     /// How many threads splitting has work for.
-    fileprivate var splitJobs: Int {
+    fileprivate func splitJobs(isNear: Bool) -> Int {
         switch split {
-        case .possible: isSplitDue ? 1 : 0
+        case .possible: isSplitDue && isNear ? 1 : 0
         case .preparing: 1
         case .searching(let search): search.questionsDue
         case .over: 0
@@ -92,21 +92,16 @@ extension Listing.State {
     fileprivate mutating func takeStep(_ position: Int) -> Listing.Step {
         guard !isComplete else { return .none }
         let isNear = isNear(position)
-        let hasRoom = parts.isSplit && hasRoomAhead(of: position)
-        if isNear || hasRoom, let claim = parts.claimAhead(onlyFirst: !hasRoom) { return .read(claim) }
-        switch split {
-        case .possible where isSplitDue && isNear:
+        if case .possible = split, isSplitDue, isNear {
             split = .preparing
             // The second half of what was read tells more of what comes than the first.
-            let (first, pages) = (table.count / 2, max(1, trust.pageCount / 2))
-            return .prepare(table, first: first, pages: pages)
-        case .searching(var search):
-            guard let question = search.takeQuestion() else { return .none }
-            split = .searching(search)
-            return .ask(name: question.name, offset: question.offset)
-        default:
-            return .none
+            return .prepare(table, first: table.count / 2, pages: max(1, trust.pageCount / 2))
         }
+        let hasRoom = parts.isSplit && hasRoomAhead(of: position)
+        if isNear || hasRoom, let claim = parts.claimAhead(onlyFirst: !hasRoom) { return .read(claim) }
+        guard case .searching(var search) = split, let question = search.takeQuestion() else { return .none }
+        split = .searching(search)
+        return .ask(name: question.name, offset: question.offset)
     }
 
     /// Takes the answer to a question, and splits the directory after the last one.

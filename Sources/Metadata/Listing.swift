@@ -5,8 +5,9 @@ import Synchronization
 ///
 /// Entries keep their index for the life of the listing, so an index serves as a directory cookie. Compact:
 /// names in one arena, fixed records, a hash index; under 150 bytes an entry for names and etags of usual
-/// length. A big directory is read in several places at once (`docs/decisions/0004-parallel-listing.md`). Any thread may call it. It stays usable for whoever holds it, also when the cache has long
-/// forgotten it.
+/// length. A big directory is read in several places at once (`docs/decisions/0004-parallel-listing.md`).
+///
+/// Any thread may call it. It stays usable for whoever holds it, also when the cache has long forgotten it.
 public final class Listing: Sendable {
     struct State {
         var table = EntryTable()

@@ -39,9 +39,9 @@ struct ReadPage: Sendable {
 /// The parts in which a directory is read, in the order of their names, and their pages that wait for their
 /// turn.
 ///
-/// Pure. There is one part until ``split(at:beyond:)``. Only the first part's pages are taken out; when it has
-/// been read and taken out whole, the next part becomes the first. What a part reads beyond its end is left to
-/// the next one.
+/// Pure. There is one part until ``split(at:beyond:)``. Only the first part's pages are taken out; when it
+/// has been read and taken out whole, the next part becomes the first. What a part reads beyond its end is
+/// left to the next one.
 struct ListingParts: Sendable {
     private struct Part: Sendable {
         let number: Int
