@@ -210,6 +210,7 @@ def test_a_big_directory_is_listed_in_parallel_with_few_more_requests(bucket, mo
     count = 9000
     bucket.put_many((f"many/entry-{index:07}", b"") for index in range(count))
     mounted = mount(bucket.uri, sync="60s")
+    os.listdir(mounted.path)
     proxy.latency(0.05)
     try:
         with proxy.counting() as counted:
@@ -218,7 +219,7 @@ def test_a_big_directory_is_listed_in_parallel_with_few_more_requests(bucket, mo
         proxy.flow()
     assert sorted(listed) == [f"entry-{index:07}" for index in range(count)]
     assert any("start-after" in entry["target"] for entry in counted["log"])
-    assert counted["kinds"]["LIST"] <= 1 + math.ceil(count / LISTED_AT_ONCE) + 16
+    assert counted["kinds"]["LIST"] <= math.ceil(count / LISTED_AT_ONCE) + 16
     assert counted["kinds"].get("HEAD", 0) == 0
     # The same listing, whose indices are the cookies.
     done = subprocess.run(
