@@ -12,17 +12,23 @@ ENTRY_BYTES_BAR = 300
 TTL_SECONDS = 5
 GIVE_BACK_SECONDS = 60
 PUT_SECONDS_MAX = 1500
+LATENCIES = (0.0, 0.03, 0.1)
+SPLIT_GAIN_BAR = 2
 
 
-def put_range(endpoint, bucket, prefix, first, last):
+# Digits that are no ASCII: names that count with them are not split.
+OTHER_DIGITS = str.maketrans("0123456789", "٠١٢٣٤٥٦٧٨٩")
+
+
+def put_range(endpoint, bucket, prefix, first, last, digits):
     """Stores empty objects from one process; returns how many."""
     client = weed.Weed.client(None, endpoint)
     for index in range(first, last):
-        client.put_object(Bucket=bucket, Key=f"{prefix}{index:07}", Body=b"")
+        client.put_object(Bucket=bucket, Key=f"{prefix}{f'{index:07}'.translate(digits)}", Body=b"")
     return last - first
 
 
-def put_empty(ground, bucket, prefix, count):
+def put_empty(ground, bucket, prefix, count, digits=None):
     """Stores empty objects from two processes until all are there or the time is over; returns how many."""
     began, done, step = time.monotonic(), 0, 2000
     with ProcessPoolExecutor(2) as pool:
@@ -31,7 +37,7 @@ def put_empty(ground, bucket, prefix, count):
                 (start, min(start + step, count)) for start in range(done, min(done + 4 * step, count), step)
             ]
             jobs = [
-                pool.submit(put_range, ground.server.endpoint, bucket, prefix, first, last)
+                pool.submit(put_range, ground.server.endpoint, bucket, prefix, first, last, digits or {})
                 for first, last in ranges
             ]
             done += sum(job.result() for job in jobs)
@@ -69,6 +75,39 @@ def a_large_directory_streams_and_gives_back(ground, facts):
         time.sleep(1)
     left = (mounted.rss() - before) / MIB
     facts.append(("RSS left 60 s after the TTL", f"{left:.1f} MiB", "8 MiB", left <= 8))
+
+
+def a_large_directory_is_listed_in_parallel(ground, facts):
+    """40 000 entries over a slow network, with names that are split and with names that cannot be."""
+    bucket = ground.bucket("parallel")
+    count = 40_000 // ground.scale
+    seconds = {}
+    put_empty(ground, bucket, "whole/entry-", count, OTHER_DIGITS)
+    put_empty(ground, bucket, "split/entry-", count)
+    for latency in LATENCIES:
+        for name in ("whole", "split"):
+            mounted = ground.mount(f"s3://{bucket}", sync="60s")
+            os.listdir(mounted.path)
+            ground.proxy.latency(latency)
+            ground.proxy.clear()
+            began = time.perf_counter()
+            listed = subprocess.run(["ls", "-f", mounted.at(name)], stdout=subprocess.PIPE, check=True).stdout
+            seconds[name] = time.perf_counter() - began
+            lists, heads = ground.proxy.requests("LIST"), ground.proxy.requests("HEAD")
+            ground.end_mounts()
+            what = f"{name}, {latency * 1000:.0f} ms of latency"
+            names = listed.count(b"\n")
+            facts.append((f"names of ls -f: {what}", names, count + 2, names == count + 2))
+            # The lookup of the directory itself asks one HEAD and one LIST.
+            bar = -(-count // 1000) + 17
+            facts.append((f"LIST requests: {what}", lists, bar, lists <= bar))
+            facts.append((f"HEAD requests: {what}", heads, 1, heads <= 1))
+            facts.append((f"seconds: {what}", f"{seconds[name]:.2f}", "–", None))
+        times = seconds["whole"] / seconds["split"]
+        bar = SPLIT_GAIN_BAR if latency > 0 and ground.scale == 1 else None
+        facts.append(
+            (f"times faster, {latency * 1000:.0f} ms", f"{times:.1f}", bar or "–", bar and times >= bar)
+        )
 
 
 def a_deep_open_among_siblings_is_cheap(ground, facts):

@@ -66,7 +66,7 @@ extension FileSystem {
             next = batch.next
             if batch.emitted > 0 { directory.noteStart() }
             if batch.emitted > 0 || emittedDots || batch.isFull {
-                directory.fillAhead(listing, next: next, on: pool)
+                directory.readAhead(listing, next: next, on: pool)
                 return
             }
             // A page may have come between the two looks at it.
@@ -82,6 +82,7 @@ extension FileSystem {
     /// - Parameter handle: An open directory; others are ignored.
     public func releaseDirectory(_ handle: HandleID) {
         guard let directory = handles.closeDirectory(handle) else { return }
+        directory.close()
         inodes.close(directory.node)
     }
 

@@ -43,9 +43,24 @@ protocol DirectoryListing: AnyObject, Sendable {
     func fill(beyond count: Int) throws(StoreError)
     /// Says that a directory handle is still reading.
     func touch()
+    /// How many threads may usefully call `stepAhead` now for a reader who has seen `position` entries.
+    func jobsAhead(of position: Int) -> Int
+    /// Does one thing ahead of that reader.
+    /// - Returns: Whether there may be more to do at once.
+    func stepAhead(of position: Int) -> Bool
 }
 
 extension Listing: DirectoryListing {}
+
+extension DirectoryListing {
+    /// One job that reads one page, when the reader comes near the end of what is at hand.
+    func jobsAhead(of position: Int) -> Int { isComplete || count - position >= 2000 ? 0 : 1 }
+
+    func stepAhead(of position: Int) -> Bool {
+        try? fill(beyond: count)
+        return false
+    }
+}
 
 /// The listing of a root under which the store has nothing yet.
 final class EmptyListing: DirectoryListing {

@@ -16,10 +16,13 @@ final class OpenDirectory: Sendable {
     }
 
     private let state: Mutex<State>
-    /// Whether a pool job is reading the next page.
-    private let isFilling = Atomic(false)
-    /// Entries that are read ahead of the reader at most, beside the page under way.
-    private static let aheadEntries = 2000
+    /// How many entries of the snapshot the reader has seen.
+    private let position = Atomic(0)
+    /// Pool jobs, queued or running, that read ahead.
+    private let jobs = Atomic(0)
+    private let isClosed = Atomic(false)
+    /// The most pool jobs at a time, whatever the snapshot could use.
+    private static let jobsMaximum = 9
 
     init(node: Node, listing: any DirectoryListing) {
         self.node = node
@@ -40,19 +43,35 @@ final class OpenDirectory: Sendable {
         state.withLock { $0 = State(listing: listing) }
     }
 
-    /// Has the next page read by the pool, if the reader comes near the end of what is at hand.
+    /// Ends reading ahead.
+    func close() { isClosed.store(true, ordering: .relaxed) }
+
+    /// Has the pool read ahead, as far as the snapshot finds it worth while.
     /// - Parameters:
     ///   - listing: The snapshot.
     ///   - next: The index at which the reader goes on.
-    ///   - pool: Reads the page.
-    func fillAhead(_ listing: any DirectoryListing, next: Int, on pool: WaitingPool) {
-        guard !listing.isComplete, listing.count - next < Self.aheadEntries else { return }
-        guard !isFilling.exchange(true, ordering: .acquiringAndReleasing) else { return }
-        let isAccepted = pool.submit(.ahead) {
-            // A reader that needs the page asks again and sees its own error.
-            try? listing.fill(beyond: listing.count)
-            self.isFilling.store(false, ordering: .releasing)
+    ///   - pool: Does the work.
+    func readAhead(_ listing: any DirectoryListing, next: Int, on pool: WaitingPool) {
+        position.store(next, ordering: .relaxed)
+        startJobs(listing, on: pool)
+    }
+
+    private func startJobs(_ listing: any DirectoryListing, on pool: WaitingPool) {
+        let wanted = min(listing.jobsAhead(of: position.load(ordering: .relaxed)), Self.jobsMaximum)
+        while true {
+            let others = jobs.wrappingAdd(1, ordering: .relaxed).oldValue
+            guard others < wanted, pool.submit(.ahead, { self.runJob(listing, on: pool) }) else {
+                jobs.wrappingSubtract(1, ordering: .relaxed)
+                return
+            }
         }
-        if !isAccepted { isFilling.store(false, ordering: .releasing) }
+    }
+
+    /// Does one step and has the next one queued, so that other directories and files get their turn.
+    private func runJob(_ listing: any DirectoryListing, on pool: WaitingPool) {
+        let isWanted = !isClosed.load(ordering: .relaxed) && self.listing === listing
+        let goesOn = isWanted && listing.stepAhead(of: position.load(ordering: .relaxed))
+        jobs.wrappingSubtract(1, ordering: .relaxed)
+        if goesOn { startJobs(listing, on: pool) }
     }
 }

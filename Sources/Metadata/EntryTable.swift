@@ -3,8 +3,7 @@ import Pages
 /// The entries of a listing, in chunks that never move.
 ///
 /// A copy is cheap and sees the entries it counted, for ever: entries are only added, and only behind
-/// everybody's count. So readers take a copy and need no lock. At any time only one copy may append; a failed
-/// page is undone by forgetting the copy that appended it.
+/// everybody's count. So readers take a copy and need no lock. At any time only one copy may append.
 struct EntryTable: Sendable {
     /// How many entries this copy sees.
     private(set) var count = 0
@@ -82,6 +81,20 @@ struct EntryTable: Sendable {
         return text.withUTF8 { append(name, hash: hash, attributes, $0, PackedETag($0)) }
     }
 
+    /// Adds a copy of another table's entry behind all others.
+    /// - Returns: `false` if the arena's 4 GiB are used up.
+    mutating func append(_ index: Int, of other: EntryTable) -> Bool {
+        var record = other.record(at: index)
+        let etag = PackedETag(form: record.form & ~EntryRecord.hasPOSIX, detail: record.etagDetail)
+        let bytes = Int(record.nameCount) + etag.storedBytes
+        guard let address = reserve(bytes) else { return false }
+        let place = arenaChunks[arenaChunks.count - 1].bytes + Int(address & 0xFFFF)
+        place.copyMemory(from: other.text(of: record), byteCount: bytes)
+        record.address = address
+        add(record, posix: record.form & EntryRecord.hasPOSIX == 0 ? nil : other.posix(at: index))
+        return true
+    }
+
     private mutating func append(
         _ name: UnsafeRawBufferPointer,
         hash: UInt32,
@@ -94,7 +107,7 @@ struct EntryTable: Sendable {
         let place = arenaChunks[arenaChunks.count - 1].bytes + Int(address & 0xFFFF)
         place.copyMemory(from: source, byteCount: name.count)
         etag.store(text, at: place + name.count)
-        var record = EntryRecord(
+        let record = EntryRecord(
             address: address,
             nameCount: UInt16(name.count),
             kind: attributes.kind.rawValue,
@@ -104,8 +117,14 @@ struct EntryTable: Sendable {
             hash: hash,
             etagDetail: etag.detail
         )
+        add(record, posix: attributes.posix)
+        return true
+    }
+
+    private mutating func add(_ record: EntryRecord, posix: POSIXAttributes?) {
+        var record = record
         let (chunk, offset) = roomForRecord()
-        if let posix = attributes.posix {
+        if let posix {
             let (side, allocated) = chunk.sideTable()
             (side + offset).initialize(to: posix)
             memoryBytes += allocated
@@ -113,7 +132,6 @@ struct EntryTable: Sendable {
         }
         (chunk.records + offset).initialize(to: record)
         count += 1
-        return true
     }
 
     /// Finds room in the arena; an entry's text never crosses the end of a chunk.
@@ -138,25 +156,5 @@ struct EntryTable: Sendable {
             memoryBytes += chunk.capacity * MemoryLayout<EntryRecord>.stride + 64
         }
         return (recordChunks[number], offset)
-    }
-
-    // MARK: Before publication
-
-    /// Moves an entry that nobody sees yet to a lower index that nobody sees yet either.
-    func move(_ index: Int, to target: Int) {
-        guard index != target else { return }
-        let (fromChunk, fromOffset) = Self.place(of: index)
-        let (toChunk, toOffset) = Self.place(of: target)
-        let record = recordChunks[fromChunk].records[fromOffset]
-        (recordChunks[toChunk].records + toOffset).initialize(to: record)
-        guard record.form & EntryRecord.hasPOSIX != 0, let posix = posix(at: index) else { return }
-        (recordChunks[toChunk].sideTable().0 + toOffset).initialize(to: posix)
-    }
-
-    /// This table with only its first entries.
-    func prefix(_ count: Int) -> EntryTable {
-        var copy = self
-        copy.count = count
-        return copy
     }
 }

@@ -54,8 +54,9 @@ extension Listing {
     func note(_ name: UnsafeRawBufferPointer, is attributes: Attributes?, requested: Int64) {
         let hash = NameHash.hash(name)
         state.withLock { state in
-            // A page on its way may have been written before the single answer and would come after it.
-            if state.page != nil { state.trust.supersede(hash, isContradiction: false) }
+            // A page on its way, or one that waits for its turn, may have been written before the single
+            // answer and would come after it.
+            if state.isReading { state.trust.supersede(hash, isContradiction: false) }
             if let (index, listed) = state.find(name, hash: hash) {
                 guard requested >= state.trust.requested(entry: index) else { return }
                 guard attributes.map({ !$0.isSameVersion(as: listed) }) ?? true else { return }

@@ -5,19 +5,22 @@ import Synchronization
 ///
 /// Entries keep their index for the life of the listing, so an index serves as a directory cookie. Compact:
 /// names in one arena, fixed records, a hash index; under 150 bytes an entry for names and etags of usual
-/// length. Any thread may call it. It stays usable for whoever holds it, also when the cache has long
-/// forgotten it.
+/// length. A big directory is read in several places at once (`docs/decisions/0004-parallel-listing.md`).
+///
+/// Any thread may call it. It stays usable for whoever holds it, also when the cache has long forgotten it.
 public final class Listing: Sendable {
     struct State {
         var table = EntryTable()
         var index = NameIndex(for: 12)
         /// Entries that first came as an object and later as a prefix.
         var promoted: Set<Int> = []
-        var next: ListingToken?
+        var parts = ListingParts()
+        var split = SplitPlan.possible
         var isComplete = false
         var hiddenCount = 0
         var emptyPages = 0
-        var page: Flight<Void>?
+        /// The page that is being added to the table; one thread at a time does that.
+        var publication: Flight<Void>?
         var trust: ListingTrust
         var accountedBytes = 0
     }
@@ -101,8 +104,8 @@ public final class Listing: Sendable {
                 return
             case .join(let page):
                 try page.wait(atMost: NamespaceLimits.flightWaitMaximum, for: directory)
-            case .read(let token, let table, let index, let page):
-                try read(from: token, table: table, index: index, for: page)
+            case .read(let claim):
+                try read(claim)
             }
         }
     }
@@ -111,13 +114,17 @@ public final class Listing: Sendable {
     ///
     /// Called with the lock held.
     func account(_ state: inout State, newEntries: Int) {
-        let bytes = state.table.memoryBytes + state.index.memoryBytes + Self.overheadBytes
+        let bytes =
+            state.table.memoryBytes + state.index.memoryBytes + state.parts.waitingBytes + Self.overheadBytes
         environment.holdings.add(entries: newEntries, bytes: bytes - state.accountedBytes)
         state.accountedBytes = bytes
     }
 }
 
 extension Listing.State {
+    /// Whether a page is on its way or waits for its turn.
+    var isReading: Bool { publication != nil || parts.isReading }
+
     /// An entry by name: its index and what is said of it.
     func find(_ name: UnsafeRawBufferPointer, hash: UInt32) -> (index: Int, attributes: Attributes)? {
         guard let found = index.find(name, hash: hash, in: table) else { return nil }

@@ -10,6 +10,8 @@ struct ListingTrust: Sendable {
     private(set) var isOutdated = false
     /// For each page that arrived: its first entry, and when it was requested.
     private var pages: [(first: Int, requested: Int64)] = []
+    /// When the latest page was requested; pages of a split directory do not come in that order.
+    private var latest = Int64.min
     private var touched = Int64.min
     private var superseded: Set<UInt32> = []
 
@@ -20,11 +22,12 @@ struct ListingTrust: Sendable {
     /// How many pages have arrived.
     var pageCount: Int { pages.count }
 
-    private var lastRequested: Int64 { pages.last?.requested ?? begun }
+    private var lastRequested: Int64 { max(latest, begun) }
 
     /// A page has arrived.
     mutating func pageArrived(first: Int, requested: Int64) {
         pages.append((first, requested))
+        latest = max(latest, requested)
     }
 
     /// A directory handle went on reading.

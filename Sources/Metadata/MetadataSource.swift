@@ -69,9 +69,48 @@ public protocol MetadataSource: Sendable {
         into sink: EntrySink
     ) throws(StoreError) -> ListingPage
 
+    /// The first page of what comes after a name, for stores that keep their names in order.
+    ///
+    /// Lets a big directory be read in several places at once. Names are ordered by their bytes; a directory
+    /// may take the place of its name or that of its name and a slash. Pages that follow are read by
+    /// ``list(_:from:into:)``.
+    /// - Parameters:
+    ///   - directory: A path inside the mount, or the root.
+    ///   - name: Where to begin: any text without a slash, not empty; need not be a name of the directory.
+    ///   - entriesMaximum: The most entries wanted; nil for a usual page.
+    ///   - sink: Takes the entries of the page, on this thread; none is an answer, too.
+    /// - Returns: Where the next page starts, and what could not be shown.
+    /// - Throws: ``StoreError/unsupported(_:)`` by a store without order, which costs nothing, or another
+    ///   ``StoreError``.
+    func list(
+        _ directory: RelativePath,
+        after name: [UInt8],
+        entriesMaximum: Int?,
+        into sink: EntrySink
+    ) throws(StoreError) -> ListingPage
+
     /// Where a symbolic link points.
     /// - Parameter path: A path inside the mount.
     /// - Returns: The link's text, as bytes.
     /// - Throws: ``StoreError/unsupported(_:)`` if the store has no links or the path is none.
     func linkTarget(of path: RelativePath) throws(StoreError) -> [UInt8]
+}
+
+extension MetadataSource {
+    /// A store without order of its names: big directories are read from beginning to end.
+    /// - Parameters:
+    ///   - directory: Not looked at.
+    ///   - name: Not looked at.
+    ///   - entriesMaximum: Not looked at.
+    ///   - sink: Not called.
+    /// - Returns: Nothing.
+    /// - Throws: ``StoreError/unsupported(_:)`` always.
+    public func list(
+        _ directory: RelativePath,
+        after name: [UInt8],
+        entriesMaximum: Int?,
+        into sink: EntrySink
+    ) throws(StoreError) -> ListingPage {
+        throw .unsupported("the store does not list '\(directory)' from a name on")
+    }
 }

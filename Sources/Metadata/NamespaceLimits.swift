@@ -21,6 +21,22 @@ enum NamespaceLimits {
     /// Pages in a row without a single name, after which a listing is given up.
     static let emptyPagesMaximum = 10_000
 
+    /// Entries that are read ahead of a reader who reads a directory from beginning to end, beside the page
+    /// under way.
+    static let aheadEntries = 2000
+    /// Pages after which a directory counts as big, and a way to read it in several places is looked for.
+    static let splitPagesMinimum = 4
+    /// Places in which a big directory is read at once; each but the first may cost one request more.
+    static let splitPartsMaximum = 8
+    /// Questions for a single name that finding those places may cost.
+    ///
+    /// Together with one request for each
+    /// place they stay within the 16 requests that a split directory may cost beyond one per 1000 entries.
+    static let splitProbesMaximum = 8
+    /// Entries of a split directory that are read ahead of the reader, published or not, beside the pages
+    /// under way; some 15 MB.
+    static let splitAheadEntries = 128_000
+
     /// Distinct lookups in an expired listing, for each page it had, after which it is listed again.
     static let refreshLookupsPerPage = 4
     /// The time in which those lookups must fall.

@@ -122,6 +122,22 @@ struct DirectoryTests {
         #expect(try Self.read(mount, handle, from: 5, .immediate).count == 3)
     }
 
+    @Test func aListingIsReadAheadByAsManyJobsAsItCanUseUntilItIsClosed() throws {
+        let mount = TestMount()
+        let (directory, first, _) = try Self.open(mount, pages: [3])
+        mount.fileSystem.releaseDirectory(first)
+        let listing = BusyListing(jobs: 4)
+        mount.namespace.setListing(listing, of: RelativePath("d"))
+        let handle = try mount.fileSystem.openDirectory(directory, .immediate)
+        #expect(try Self.read(mount, handle, from: 0, .immediate).count == 3)
+        #expect(eventually { listing.steps.most == 4 && listing.steps.all > 40 })
+        mount.fileSystem.releaseDirectory(handle)
+        try mount.settle()
+        let steps = listing.steps.all
+        pauseBriefly()
+        #expect(listing.steps.all == steps)
+    }
+
     @Test func aStoreThatFailsWithinAListingIsSeenAndTriedAgain() throws {
         let mount = TestMount(ahead: 0)
         let (_, handle, listing) = try Self.open(mount, pages: [3, 3])
@@ -203,5 +219,36 @@ struct DirectoryTests {
         )
         mount.fileSystem.release(first)
         _ = try mount.open(node)
+    }
+}
+
+/// A listing of one entry that always finds something to read ahead.
+private final class BusyListing: DirectoryListing {
+    private let wanted: Int
+    private let state = Mutex((running: 0, most: 0, all: 0))
+
+    init(jobs: Int) { wanted = jobs }
+
+    /// How many steps ran at a time at most, and how many there were.
+    var steps: (most: Int, all: Int) { state.withLock { ($0.most, $0.all) } }
+
+    var count: Int { 1 }
+    var isComplete: Bool { false }
+    func forEach(from index: Int, _ body: (Int, UnsafeRawBufferPointer, Attributes) -> Bool) {
+        guard index == 0 else { return }
+        [UInt8](arrayLiteral: 97).withUnsafeBytes { _ = body(0, $0, .file("a")) }
+    }
+    func fill(beyond count: Int) throws(StoreError) {}
+    func touch() {}
+    func jobsAhead(of position: Int) -> Int { wanted }
+    func stepAhead(of position: Int) -> Bool {
+        state.withLock { state in
+            state.running += 1
+            state.all += 1
+            state.most = max(state.most, state.running)
+        }
+        pauseBriefly()
+        state.withLock { $0.running -= 1 }
+        return true
     }
 }

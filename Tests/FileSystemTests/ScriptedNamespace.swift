@@ -11,7 +11,7 @@ final class ScriptedNamespace: Namespace {
         var store: [RelativePath: Attributes] = [:]
         /// What is known and trusted; a path that is not here needs a question.
         var trusted: [RelativePath: Attributes?] = [:]
-        var listings: [RelativePath: ScriptedListing] = [:]
+        var listings: [RelativePath: any DirectoryListing] = [:]
         var questions = 0
         var invalidated: [RelativePath] = []
         var listed = 0
@@ -36,7 +36,7 @@ final class ScriptedNamespace: Namespace {
     /// Lets everything known lose its trust.
     func expire() { state.withLock { $0.trusted = [:] } }
 
-    func setListing(_ listing: ScriptedListing?, of path: RelativePath) {
+    func setListing(_ listing: (any DirectoryListing)?, of path: RelativePath) {
         state.withLock { $0.listings[path] = listing }
     }
 

@@ -206,6 +206,30 @@ def test_seekdir_is_exact(bucket, mount, c_program, count):
 
 
 @pytest.mark.ours
+def test_a_big_directory_is_listed_in_parallel_with_few_more_requests(bucket, mount, proxy, c_program):
+    count = 9000
+    bucket.put_many((f"many/entry-{index:07}", b"") for index in range(count))
+    mounted = mount(bucket.uri, sync="60s")
+    os.listdir(mounted.path)
+    proxy.latency(0.05)
+    try:
+        with proxy.counting() as counted:
+            listed = os.listdir(mounted.at("many"))
+    finally:
+        proxy.flow()
+    assert sorted(listed) == [f"entry-{index:07}" for index in range(count)]
+    assert any("start-after" in entry["target"] for entry in counted["log"])
+    assert counted["kinds"]["LIST"] <= math.ceil(count / LISTED_AT_ONCE) + 16
+    assert counted["kinds"].get("HEAD", 0) == 0
+    # The same listing, whose indices are the cookies.
+    done = subprocess.run(
+        [c_program("seekdir"), mounted.at("many")], capture_output=True, text=True, timeout=60
+    )
+    assert done.returncode == 0, done.stderr
+    assert int(done.stdout) == count + 2
+
+
+@pytest.mark.ours
 def test_every_name_is_listed_once_whatever_the_buffer(bucket, mount):
     wanted = {f"n{index:05}-{'z' * (index % 200)}" for index in range(2100)}
     bucket.put_many((f"dir/{name}", b"") for name in wanted)

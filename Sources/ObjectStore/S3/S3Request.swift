@@ -26,7 +26,14 @@ struct S3Request {
     ///   - isDirectory: Whether keys are cut at the next slash.
     ///   - entriesMaximum: The most entries wanted.
     ///   - token: Where to go on.
-    init(listing prefix: [UInt8], isDirectory: Bool, entriesMaximum: Int, token: String? = nil) {
+    ///   - key: Behind which key to begin; not together with a token.
+    init(
+        listing prefix: [UInt8],
+        isDirectory: Bool,
+        entriesMaximum: Int,
+        token: String? = nil,
+        after key: [UInt8]? = nil
+    ) {
         operation = .listObjects
         query.reserveCapacity(128 + prefix.count * 2 + (token?.utf8.count ?? 0) * 2)
         // In the order of the names, since the signature wants them sorted.
@@ -38,6 +45,10 @@ struct S3Request {
         if isDirectory { query.append(contentsOf: "delimiter=%2F&".utf8) }
         query.append(contentsOf: "encoding-type=url&list-type=2&max-keys=\(entriesMaximum)&prefix=".utf8)
         PercentCoding.append(prefix, keepsSlash: false, to: &query)
+        if let key {
+            query.append(contentsOf: "&start-after=".utf8)
+            PercentCoding.append(key, keepsSlash: false, to: &query)
+        }
     }
 
     /// The path, percent-encoded once, as S3 signs it.

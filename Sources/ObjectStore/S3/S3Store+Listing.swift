@@ -18,13 +18,57 @@ extension S3Store {
         into sink: EntrySink
     ) throws(StoreError) -> ListingPage {
         let prefix = keyPrefix(of: directory)
-        let size = min(max(options.listPageSize, 1), 1000)
-        let request = S3Request(listing: prefix, isDirectory: true, entriesMaximum: size, token: token?.text)
-        let object = objectText(prefix)
-        let page = try list(request, object: object, limits: options.retries)
+        let request = S3Request(
+            listing: prefix,
+            isDirectory: true,
+            entriesMaximum: pageSize,
+            token: token?.text
+        )
+        let page = try list(request, object: objectText(prefix), limits: options.retries)
         if token == nil, !directory.isRoot, !page.isTruncated, page.objects.isEmpty, page.prefixes.isEmpty {
             throw .notFound
         }
+        return try emit(page, of: prefix, from: token, into: sink)
+    }
+
+    /// The first page of what comes after a name (`start-after`).
+    ///
+    /// The name has no slash, so that a prefix `a/` lies on the same side of it as all keys that begin with
+    /// `a/`. A server that ignores `start-after` gives names that lie before; the caller sees that.
+    /// - Parameters:
+    ///   - directory: A path inside the mount, or the root.
+    ///   - name: Where to begin; no slash, not empty.
+    ///   - entriesMaximum: The most entries wanted; nil for a usual page.
+    ///   - sink: Takes the entries of the page, on this thread.
+    /// - Returns: Where the next page starts, and how many keys cannot be shown.
+    /// - Throws: A ``StoreError``.
+    public func list(
+        _ directory: RelativePath,
+        after name: [UInt8],
+        entriesMaximum: Int?,
+        into sink: EntrySink
+    ) throws(StoreError) -> ListingPage {
+        let prefix = keyPrefix(of: directory)
+        let request = S3Request(
+            listing: prefix,
+            isDirectory: true,
+            entriesMaximum: entriesMaximum ?? pageSize,
+            after: prefix + name
+        )
+        let page = try list(request, object: objectText(prefix), limits: options.retries)
+        return try emit(page, of: prefix, from: nil, into: sink)
+    }
+
+    private var pageSize: Int { min(max(options.listPageSize, 1), 1000) }
+
+    /// Gives the entries of a page out.
+    private func emit(
+        _ page: S3ListResult,
+        of prefix: [UInt8],
+        from token: ListingToken?,
+        into sink: EntrySink
+    ) throws(StoreError) -> ListingPage {
+        let object = objectText(prefix)
         var next: ListingToken?
         if page.isTruncated {
             guard let text = page.nextToken, text != token?.text else {
