@@ -1,4 +1,5 @@
 import Pages
+import SeededRandom
 import Synchronization
 import Testing
 
