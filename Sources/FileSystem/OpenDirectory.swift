@@ -58,7 +58,8 @@ final class OpenDirectory: Sendable {
 
     private func startJobs(_ listing: any DirectoryListing, on pool: WaitingPool) {
         let wanted = min(listing.jobsAhead(of: position.load(ordering: .relaxed)), Self.jobsMaximum)
-        while true {
+        // No more than that many, however soon the first ones end.
+        for _ in 0..<wanted {
             let others = jobs.wrappingAdd(1, ordering: .relaxed).oldValue
             guard others < wanted, pool.submit(.ahead, { self.runJob(listing, on: pool) }) else {
                 jobs.wrappingSubtract(1, ordering: .relaxed)
