@@ -1,3 +1,4 @@
+import CLinux
 import CoreMetrics
 import Glibc
 import Logging
@@ -44,6 +45,8 @@ struct Daemon {
         MetricsSystem.bootstrap(registry)
         ProcessGauges.add(to: registry, version: Version.text)
         raiseDescriptorLimit(logger)
+        // Eight threads that listed a big directory would keep some 9 MiB.
+        _ = alluxio_heap_bound_free_ends(Self.freeEndBytes)
         let cleaned = try MountPoint.prepare(
             plan.mountPoint,
             allowsContents: plan.settings.flag(.nonEmpty) ?? false
@@ -71,6 +74,9 @@ struct Daemon {
         try composition.serve()
         logger.info("mount has ended", metadata: ["mountPoint": "\(plan.mountPoint)"])
     }
+
+    /// Free memory that each thread's part of the heap may keep at its end.
+    private static let freeEndBytes: Int32 = 256 << 10
 
     /// Asked twice to end: does not wait for anything.
     private static func abandon(_ composition: Composition) {
