@@ -105,7 +105,7 @@ let package = Package(
         .target(
             name: "Settings",
             dependencies: [
-                "ObjectStore", "HTTPTransport", "Metadata", "Pages", logging,
+                "Cluster", "ObjectStore", "HTTPTransport", "Metadata", "Pages", "Threading", logging, metrics,
                 .product(name: "Configuration", package: "swift-configuration"),
             ],
             swiftSettings: swift
@@ -113,9 +113,9 @@ let package = Package(
         .executableTarget(
             name: "AlluxioFuse",
             dependencies: [
-                "Settings", "FuseMount", "FileSystem", "PageCache", "Metadata", "Pages", "Telemetry",
-                "CLinux",
-                logging, metrics,
+                "Settings", "FuseMount", "FileSystem", "PageCache", "Cluster", "Metadata", "Pages",
+                "Telemetry",
+                "Threading", "CLinux", logging, metrics,
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: swift
@@ -182,13 +182,14 @@ let package = Package(
         .testTarget(
             name: "SettingsTests",
             dependencies: [
-                "Settings", "SeededRandom", .product(name: "Configuration", package: "swift-configuration"),
+                "Settings", "Cluster", "Metadata", "Pages", "SeededRandom",
+                .product(name: "Configuration", package: "swift-configuration"),
             ],
             swiftSettings: swift
         ),
         .testTarget(
             name: "AlluxioFuseTests",
-            dependencies: ["AlluxioFuse", "Settings", "Telemetry", logging],
+            dependencies: ["AlluxioFuse", "Settings", "Cluster", "Metadata", "Pages", "Telemetry", logging],
             swiftSettings: swift
         ),
         .testTarget(name: "TidyTests", swiftSettings: swift),
