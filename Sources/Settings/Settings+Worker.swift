@@ -19,8 +19,8 @@ extension Settings {
         }
         guard sizes.count == paths.count else {
             throw .usage(
-                "\(Property.workerPageSizes.key) has \(sizes.count) sizes for \(paths.count) directories; give"
-                    + " one for each, or one for all"
+                "\(Property.workerPageSizes.key) has \(sizes.count) sizes for \(paths.count) directories;"
+                    + " give one for each, or one for all"
             )
         }
         return zip(paths, sizes).map { (path: $0, bytesMaximum: $1) }

@@ -196,9 +196,19 @@ public enum MetricCatalogue {
             "Stores in the mount table."
         ),
         MetricDescription(
+            "alluxio_fuse_mount_table_retired_stores",
+            "gauge",
+            "Stores that are no longer mounted and are kept for files that are still open."
+        ),
+        MetricDescription(
             "alluxio_fuse_mount_table_skipped_entries",
             "gauge",
             "Entries of the mount table in etcd that cannot be mounted."
+        ),
+        MetricDescription(
+            "alluxio_fuse_mount_table_unusable_stores",
+            "gauge",
+            "Mounted stores that cannot be used; their directories give errors."
         ),
         MetricDescription(
             "alluxio_fuse_namespace_entries",
