@@ -77,7 +77,9 @@ let package = Package(
         ),
         .target(
             name: "Cluster",
-            dependencies: ["Pages", "Metadata", "HTTPTransport", "CCrypto", "CLinux", logging, metrics],
+            dependencies: [
+                "Pages", "Metadata", "HTTPTransport", "Threading", "CCrypto", "CLinux", logging, metrics,
+            ],
             swiftSettings: swift
         ),
 
@@ -158,7 +160,9 @@ let package = Package(
         ),
         .testTarget(
             name: "ClusterTests",
-            dependencies: ["Cluster", "Pages", "CCrypto"],
+            dependencies: [
+                "Cluster", "HTTPTransport", "Metadata", "Pages", "TestServers", "Threading", "CCrypto",
+            ],
             exclude: ["Vectors"],
             swiftSettings: swift
         ),

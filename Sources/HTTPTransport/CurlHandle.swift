@@ -17,12 +17,19 @@ final class CurlHandle: @unchecked Sendable {
     private let errorText: UnsafeMutablePointer<CChar>
     let watch: UnsafeMutablePointer<alluxio_curl_watch>
     private let trust: TrustStore?
+    /// What runs the handle where deadlines are kept precisely; nil where libcurl's own loop does.
+    private let runner: UnsafeMutableRawPointer?
 
     /// What a request left behind in the handle's options, so that the usual GET resets nothing.
     private var hasSpecialMethod = false
 
     init?(options: HTTPTransportOptions, trust: TrustStore?) {
         guard let easy = curl_easy_init() else { return nil }
+        runner = options.isPrecise ? alluxio_curl_make_runner() : nil
+        if options.isPrecise, runner == nil {
+            curl_easy_cleanup(easy)
+            return nil
+        }
         self.easy = easy
         self.trust = trust
         errorText = .allocate(capacity: Int(CURL_ERROR_SIZE))
@@ -35,6 +42,7 @@ final class CurlHandle: @unchecked Sendable {
 
     deinit {
         curl_easy_cleanup(easy)
+        if let runner { curl_multi_cleanup(runner) }
         errorText.deallocate()
         watch.deallocate()
     }
@@ -68,6 +76,7 @@ final class CurlHandle: @unchecked Sendable {
         var code: CURLcode
         var isConnected: Bool
         var hasStalled: Bool
+        var missedFirstByte: Bool
         var openedConnections: Int
     }
 
@@ -82,6 +91,8 @@ final class CurlHandle: @unchecked Sendable {
         watch.pointee.moved_at_ns = -1
         watch.pointee.moved_bytes = 0
         watch.pointee.stalled = 0
+        watch.pointee.heard = 0
+        watch.pointee.first_byte_limit_ns = request.firstByteTimeout?.nanoseconds ?? 0
         alluxio_curl_set_text(easy, CURLOPT_URL, request.url)
         set(CURLOPT_TIMEOUT_MS, max(timeoutMilliseconds, 1))
         set(CURLOPT_FRESH_CONNECT, freshConnection ? 1 : 0)
@@ -91,6 +102,7 @@ final class CurlHandle: @unchecked Sendable {
         let code = withMethod(of: request) {
             withUnsafeMutablePointer(to: &exchange) { context in
                 alluxio_curl_set_receivers(easy, Exchange.onHeaderLine, Exchange.onBodyBytes, context, watch)
+                if let runner { return alluxio_curl_perform_precisely(runner, easy, watch) }
                 return curl_easy_perform(easy)
             }
         }
@@ -99,6 +111,7 @@ final class CurlHandle: @unchecked Sendable {
             code: code,
             isConnected: watch.pointee.moved_at_ns >= 0,
             hasStalled: watch.pointee.stalled != 0,
+            missedFirstByte: watch.pointee.heard == 0 && watch.pointee.first_byte_limit_ns > 0,
             openedConnections: alluxio_curl_get_long(easy, CURLINFO_NUM_CONNECTS)
         )
     }

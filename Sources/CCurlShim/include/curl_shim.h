@@ -14,8 +14,15 @@ typedef struct alluxio_curl_watch {
     int64_t moved_at_ns;
     /// Bytes moved so far, up and down.
     curl_off_t moved_bytes;
-    /// Set when the limit was passed.
+    /// Set when a limit was passed.
     int stalled;
+    /// Longest time from the start of a request to the first byte of its response, connecting included, in
+    /// nanoseconds; 0 for no limit. Kept by alluxio_curl_perform_precisely only.
+    int64_t first_byte_limit_ns;
+    /// When the request began, on the monotonic clock, in nanoseconds; 0 in curl_easy_perform.
+    int64_t began_at_ns;
+    /// Set when a byte of the response has come.
+    int heard;
 } alluxio_curl_watch;
 
 /// Takes one header line or one piece of the body; returns the bytes used, anything else stops the transfer.
@@ -34,6 +41,14 @@ CURLcode alluxio_curl_set_list(CURL *easy, CURLoption option, struct curl_slist 
 /// Sets header and body callbacks, which get `context`, and the stall watch.
 CURLcode alluxio_curl_set_receivers(CURL *easy, alluxio_curl_receive on_header, alluxio_curl_receive on_body,
                                     void *context, alluxio_curl_watch *watch);
+
+/// A place for one handle to be run in by `alluxio_curl_perform_precisely`, which keeps its connection; NULL
+/// if out of memory.
+CURLM *alluxio_curl_make_runner(void);
+
+/// As curl_easy_perform, but the limits of `watch` are kept to the millisecond instead of the second, since
+/// the wait for the socket ends when the next of them does.
+CURLcode alluxio_curl_perform_precisely(CURLM *runner, CURL *easy, alluxio_curl_watch *watch);
 
 long alluxio_curl_get_long(CURL *easy, CURLINFO info);
 
