@@ -161,7 +161,10 @@ let package = Package(
         ),
         .testTarget(
             name: "ClusterTests",
-            dependencies: ["Cluster", "HTTPTransport", "Pages", "CCrypto", "TestServers", logging],
+            dependencies: [
+                "Cluster", "HTTPTransport", "Metadata", "Pages", "TestServers", "Threading", "CCrypto",
+                logging,
+            ],
             exclude: ["Vectors"],
             swiftSettings: swift
         ),
