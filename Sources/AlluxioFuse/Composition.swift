@@ -1,3 +1,4 @@
+import Cluster
 import FileSystem
 import FuseMount
 import Glibc
@@ -12,6 +13,7 @@ import Telemetry
 /// The chain of parts, put together: this file reads like the picture in `docs/architecture.md`.
 final class Composition: Sendable {
     private let contents: any MountContents
+    private let cluster: ClusterLink?
     private let pages: PageCache
     private let namespace: NamespaceCache
     private let pool: WaitingPool
@@ -29,16 +31,18 @@ final class Composition: Sendable {
     ///   - registry: What `user.alluxio.stats` shows.
     /// - Throws: A ``Failure`` of the store, else of the cache.
     init(plan: MountPlan, registry: PrometheusRegistry) throws(Failure) {
-        let contents = try Self.contents(plan)
+        let etcd = try plan.settings.etcdClient()
+        let contents = try Self.contents(plan, etcd)
+        let cluster = plan.settings.hasCluster ? try ClusterLink(plan.settings, etcd: etcd) : nil
+        let chain = contents.source(through: cluster?.links ?? .none)
         let check = try ConcurrentResult("store-check", contents.prepare)
-        let cache = Self.cache(plan.settings, next: contents.bytes)
+        let cache = Self.cache(plan.settings, next: chain)
         try check.value()
+        try cluster?.start()
         pages = try cache.get()
         self.contents = contents
-        namespace = NamespaceCache(
-            source: contents.names { $0 },
-            options: Self.namespaceOptions(plan.settings)
-        )
+        self.cluster = cluster
+        namespace = NamespaceCache(source: chain, options: Self.namespaceOptions(plan.settings))
         pool = WaitingPool(
             threadsMaximum: plan.settings.number(.poolThreads) ?? 128,
             aheadMaximum: plan.settings.number(.aheadThreads) ?? 32,
@@ -62,7 +66,10 @@ final class Composition: Sendable {
     }
 
     /// The end of the chain: one store, or those of the mount table.
-    private static func contents(_ plan: MountPlan) throws(Failure) -> any MountContents {
+    private static func contents(
+        _ plan: MountPlan,
+        _ etcd: EtcdClient?
+    ) throws(Failure) -> any MountContents {
         let userAgent = "alluxio-fuse/\(Version.text)"
         switch plan.source {
         case .store(let address):
@@ -77,7 +84,7 @@ final class Composition: Sendable {
         case .table:
             return try TableContents(
                 settings: plan.settings,
-                etcd: try plan.settings.etcdClient(),
+                etcd: etcd,
                 environment: plan.environment,
                 userAgent: userAgent
             )
@@ -131,6 +138,7 @@ final class Composition: Sendable {
         fileSystem.housekeep()
         namespace.sweep()
         contents.housekeep { fileSystem.openAddresses }
+        cluster?.housekeep()
     }
 
     private static func cache(_ settings: Settings, next: any SpanSource) -> Result<PageCache, Failure> {

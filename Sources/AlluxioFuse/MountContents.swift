@@ -7,14 +7,10 @@ import Settings
 ///
 /// Any thread may use it.
 protocol MountContents: Sendable {
-    /// Reads bytes from the stores.
-    var bytes: any SpanSource { get }
-    /// Asks the stores for names.
-    /// - Parameter links: Puts further links before a store.
-    /// - Returns: The names of the whole mount.
-    func names(
-        through links: @escaping @Sendable (any MetadataSource) -> any MetadataSource
-    ) -> any MetadataSource
+    /// Names and bytes of the whole mount.
+    /// - Parameter links: What is put before each store.
+    /// - Returns: The source.
+    func source(through links: StoreLinks) -> any MetadataSource & SpanSource
     /// Makes sure within five seconds or so that there is something to show.
     /// - Throws: A ``Failure`` that names what does not answer.
     func prepare() throws(Failure)
@@ -29,11 +25,9 @@ protocol MountContents: Sendable {
 struct StoreContents: MountContents {
     let store: StoreLink
 
-    var bytes: any SpanSource { store.source }
-
-    func names(
-        through links: @escaping @Sendable (any MetadataSource) -> any MetadataSource
-    ) -> any MetadataSource { links(store.source) }
+    func source(through links: StoreLinks) -> any MetadataSource & SpanSource {
+        LinkedStore(store.source, links)
+    }
 
     func prepare() throws(Failure) { try store.check() }
 
@@ -62,11 +56,9 @@ struct TableContents: MountContents {
         table = StoreTable(settings: settings, environment: environment, userAgent: userAgent)
     }
 
-    var bytes: any SpanSource { MountedNamespace(table: table) }
-
-    func names(
-        through links: @escaping @Sendable (any MetadataSource) -> any MetadataSource
-    ) -> any MetadataSource { MountedNamespace(table: table, names: links) }
+    func source(through links: StoreLinks) -> any MetadataSource & SpanSource {
+        MountedNamespace(table: table, links: links)
+    }
 
     func prepare() throws(Failure) {
         try settings.checkMountTable()

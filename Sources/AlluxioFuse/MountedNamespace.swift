@@ -9,18 +9,15 @@ import Settings
 /// and the ring know a file by the same address whatever the mount's name. Any thread may call it.
 struct MountedNamespace: MetadataSource, SpanSource {
     private let table: StoreTable
-    private let names: @Sendable (any MetadataSource) -> any MetadataSource
+    private let links: StoreLinks
 
     /// The namespace of a table.
     /// - Parameters:
     ///   - table: The stores.
-    ///   - names: Puts links before a store's names, such as the workers'; called for each question.
-    init(
-        table: StoreTable,
-        names: @escaping @Sendable (any MetadataSource) -> any MetadataSource = { $0 }
-    ) {
+    ///   - links: What is put before each store.
+    init(table: StoreTable, links: StoreLinks = .none) {
         self.table = table
-        self.names = names
+        self.links = links
     }
 
     private static let slash = UInt8(ascii: "/")
@@ -38,7 +35,7 @@ struct MountedNamespace: MetadataSource, SpanSource {
         let (mount, rest) = try find(path)
         // The mount point is there whatever its store says, as that of any file system is.
         guard !rest.isRoot else { return Self.directory }
-        let attributes = try names(mount.usable().source).attributes(of: rest, known: known)
+        let attributes = try links.names(mount.usable().source).attributes(of: rest, known: known)
         return InodeNumbers(of: mount).shown(attributes)
     }
 
@@ -54,7 +51,7 @@ struct MountedNamespace: MetadataSource, SpanSource {
             return ListingPage(next: nil, hidden: 0)
         }
         let (mount, rest) = try find(directory)
-        let source = names(try mount.usable().source)
+        let source = links.names(try mount.usable().source)
         let numbers = InodeNumbers(of: mount)
         do throws(StoreError) {
             return try source.list(rest, from: token) { name, attributes in
@@ -68,7 +65,7 @@ struct MountedNamespace: MetadataSource, SpanSource {
 
     func linkTarget(of path: RelativePath) throws(StoreError) -> [UInt8] {
         let (mount, rest) = try find(path)
-        return try names(mount.usable().source).linkTarget(of: rest)
+        return try links.names(mount.usable().source).linkTarget(of: rest)
     }
 
     /// Reads from the store that holds the version, also if it is no longer mounted and a file is still open.
@@ -76,7 +73,7 @@ struct MountedNamespace: MetadataSource, SpanSource {
         guard let mount = table.stores.holder(of: version.uri) else {
             throw .unavailable("\(version.uri): its store is no longer mounted")
         }
-        try mount.usable().source.fetch(span, of: version, into: sink)
+        try links.bytes(mount.usable().source).fetch(span, of: version, into: sink)
     }
 
     private func find(_ path: RelativePath) throws(StoreError) -> (mount: StoreMount, rest: RelativePath) {

@@ -92,6 +92,24 @@ extension Settings {
         VirtualBlocks(sizeBytes: Int64(number(.virtualBlockSize) ?? 0))
     }
 
+    /// How workers are asked, but for which replica is asked first.
+    package var clusterOptions: ClusterOptions {
+        var options = ClusterOptions()
+        options.replicas = max(1, number(.replicas) ?? 1)
+        options.virtualBlocks = virtualBlocks
+        switch text(.foreignWorkers) {
+        case "trust": options.foreignWorkers = .trust
+        case "off": options.foreignWorkers = .off
+        default: options.foreignWorkers = .verify
+        }
+        options.cacheIsPersistent = cacheDirectory != nil
+        options.fallsBackToStore = flag(.fallsBackToStore) ?? true
+        // Negative is for ever.
+        options.metadataAge = syncInterval ?? .seconds(-1)
+        options.token = text(.clusterToken)
+        return options
+    }
+
     /// Where the list of workers comes from.
     /// - Throws: A ``Failure`` for a kind that is not supported; it says what to set.
     package func membershipKind() throws(Failure) -> MembershipKind {

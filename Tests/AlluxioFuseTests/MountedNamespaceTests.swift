@@ -149,10 +149,28 @@ private final class Scratch {
         #expect(listed == number)
     }
 
-    @Test func linksBeforeTheStoresAreAskedForNames() throws {
-        let namespace = MountedNamespace(table: try table(mounts("a"))) { Renaming(next: $0) }
+    @Test func linksBeforeTheStoresAreAsked() throws {
+        let links = StoreLinks(names: { Renaming(next: $0) }, bytes: { Shouting(next: $0) })
+        let namespace = MountedNamespace(table: try table(mounts("a")), links: links)
         #expect(try names("a", in: namespace) == ["renamed"])
         #expect(try names("", in: namespace) == ["a"])
+        #expect(try text("a/d/file", in: namespace) == "CONTENTS OF A")
+    }
+
+    /// A link that gives every letter in upper case.
+    private struct Shouting: SpanSource {
+        let next: any SpanSource
+
+        func fetch(_ span: Span, of version: FileVersion, into sink: SpanSink) throws(StoreError) {
+            try next.fetch(span, of: version) { bytes throws(StoreError) in
+                let text = String(decoding: bytes, as: UTF8.self).uppercased()
+                var failure: StoreError?
+                Array(text.utf8).withUnsafeBytes { raw in
+                    do throws(StoreError) { try sink(raw) } catch { failure = error }
+                }
+                if let failure { throw failure }
+            }
+        }
     }
 
     /// A link that shows every name as another one.
