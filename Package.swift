@@ -111,7 +111,7 @@ let package = Package(
         .target(
             name: "Settings",
             dependencies: [
-                "ObjectStore", "HTTPTransport", "Metadata", "Pages", logging,
+                "Cluster", "ObjectStore", "HTTPTransport", "Metadata", "Pages", "Threading", logging, metrics,
                 .product(name: "Configuration", package: "swift-configuration"),
             ],
             swiftSettings: swift
@@ -128,9 +128,9 @@ let package = Package(
         .executableTarget(
             name: "AlluxioFuse",
             dependencies: [
-                "Settings", "FuseMount", "FileSystem", "PageCache", "Metadata", "Pages", "Telemetry",
-                "CLinux",
-                logging, metrics,
+                "Settings", "FuseMount", "FileSystem", "PageCache", "Cluster", "Metadata", "Pages",
+                "Telemetry",
+                "Threading", "CLinux", logging, metrics,
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: swift
@@ -176,7 +176,10 @@ let package = Package(
         ),
         .testTarget(
             name: "ClusterTests",
-            dependencies: ["Cluster", "HTTPTransport", "Pages", "CCrypto", "TestServers", logging],
+            dependencies: [
+                "Cluster", "HTTPTransport", "Metadata", "Pages", "TestServers", "Threading", "CCrypto",
+                logging,
+            ],
             exclude: ["Vectors"],
             swiftSettings: swift
         ),
@@ -197,13 +200,14 @@ let package = Package(
         .testTarget(
             name: "SettingsTests",
             dependencies: [
-                "Settings", "SeededRandom", .product(name: "Configuration", package: "swift-configuration"),
+                "Settings", "Cluster", "Metadata", "Pages", "SeededRandom",
+                .product(name: "Configuration", package: "swift-configuration"),
             ],
             swiftSettings: swift
         ),
         .testTarget(
             name: "AlluxioFuseTests",
-            dependencies: ["AlluxioFuse", "Settings", "Telemetry", logging],
+            dependencies: ["AlluxioFuse", "Settings", "Cluster", "Metadata", "Pages", "Telemetry", logging],
             swiftSettings: swift
         ),
         .testTarget(

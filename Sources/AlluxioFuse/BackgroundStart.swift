@@ -16,10 +16,10 @@ enum BackgroundStart {
 
     /// Starts the daemon and returns when it serves the mount.
     /// - Throws: The ``Failure`` that the daemon reported, or that it ended or did not report in time.
-    static func run(address: UFSAddress, mountPoint: String, options: [String]) throws(Failure) {
+    static func run(source: MountSource, mountPoint: String, options: [String]) throws(Failure) {
         let request = try pipe()
         let ready = try pipe()
-        let arguments = ["alluxio-fuse", subcommand, address.description, mountPoint]
+        let arguments = ["alluxio-fuse", subcommand, source.description, mountPoint]
         let started = spawn(arguments, request: request.read, ready: ready.write)
         close(request.read)
         close(ready.write)

@@ -32,8 +32,12 @@ struct AlluxioFuseCommand: ParsableCommand {
 struct MountCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "mount",
-        abstract: "Mounts a bucket, or a part of it, or a local directory.",
-        usage: "alluxio-fuse mount [-f] <ufs-uri> <mountpoint> [-o option[=value],...]"
+        abstract: "Mounts a bucket, or a part of it, or a local directory, or the mount table of a cluster.",
+        usage: "alluxio-fuse mount [-f] [<ufs-uri>] <mountpoint> [-o option[=value],...]",
+        discussion: """
+            Without an address, every store of the mount table is a directory of the mount; that needs \
+            alluxio.etcd.endpoints or alluxio.mount.table.static.conf.file.
+            """
     )
 
     @Flag(name: .shortAndLong, help: "Stay in the foreground and log to standard error.")
@@ -54,15 +58,23 @@ struct MountCommand: ParsableCommand {
                 "mount takes an address and a mount point: alluxio-fuse mount s3://bucket /mnt"
             )
         }
-        guard places.count == 2 else {
-            let isAddress = UFSAddress.looksLikeAddress(target)
+        guard places.count == 2 || !MountSource.looksLikeSource(target) else {
+            throw Failure.usage("mount needs a mount point too: alluxio-fuse mount \(target) /mnt/data")
+        }
+        let source = places.count == 2 ? places[0] : nil
+        try plan(source: source, target: target).start(inForeground: foreground)
+    }
+
+    private func plan(source: String?, target: String) throws(Failure) -> MountPlan {
+        do throws(Failure) {
+            return try MountPlan(source: source, target: target, options: options)
+        } catch {
+            guard source == nil, error.message == Settings.mountTableRemedy else { throw error }
             throw Failure.usage(
-                isAddress
-                    ? "mount needs a mount point too: alluxio-fuse mount \(target) /mnt/data"
-                    : "mount needs the address of the data: alluxio-fuse mount s3://bucket/prefix \(target)"
+                "mount needs the address of the data: alluxio-fuse mount s3://bucket/prefix \(target);"
+                    + " without one it shows the mount table, but \(error.message)"
             )
         }
-        try MountPlan(source: places[0], target: target, options: options).start(inForeground: foreground)
     }
 }
 

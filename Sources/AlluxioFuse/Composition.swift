@@ -1,3 +1,4 @@
+import Cluster
 import FileSystem
 import FuseMount
 import Glibc
@@ -11,7 +12,8 @@ import Telemetry
 
 /// The chain of parts, put together: this file reads like the picture in `docs/architecture.md`.
 final class Composition: Sendable {
-    private let store: StoreLink
+    private let contents: any MountContents
+    private let cluster: ClusterLink?
     private let pages: PageCache
     private let namespace: NamespaceCache
     private let pool: WaitingPool
@@ -21,26 +23,26 @@ final class Composition: Sendable {
     private let mounted = SharedSession()
     private let mountPoint: String
 
-    /// Makes every part and asks the store whether it can be read; mounts nothing.
+    /// Makes every part and asks the store, or the mount table, whether it can be read; mounts nothing.
     ///
-    /// What needs no answer of the store is made while the store is asked.
+    /// What needs no answer is made meanwhile.
     /// - Parameters:
     ///   - plan: What to mount where.
     ///   - registry: What `user.alluxio.stats` shows.
     /// - Throws: A ``Failure`` of the store, else of the cache.
     init(plan: MountPlan, registry: PrometheusRegistry) throws(Failure) {
-        let store = try StoreLink(
-            address: plan.address,
-            settings: plan.settings,
-            environment: plan.environment,
-            userAgent: "alluxio-fuse/\(Version.text)"
-        )
-        let check = try ConcurrentResult("store-check", store.check)
-        let cache = Self.cache(plan.settings, next: store.source)
+        let etcd = try plan.settings.etcdClient()
+        let contents = try Self.contents(plan, etcd)
+        let cluster = plan.settings.hasCluster ? try ClusterLink(plan.settings, etcd: etcd) : nil
+        let chain = contents.source(through: cluster?.links ?? .none)
+        let check = try ConcurrentResult("store-check", contents.prepare)
+        let cache = Self.cache(plan.settings, next: chain)
         try check.value()
+        try cluster?.start()
         pages = try cache.get()
-        self.store = store
-        namespace = NamespaceCache(source: store.source, options: Self.namespaceOptions(plan.settings))
+        self.contents = contents
+        self.cluster = cluster
+        namespace = NamespaceCache(source: chain, options: Self.namespaceOptions(plan.settings))
         pool = WaitingPool(
             threadsMaximum: plan.settings.number(.poolThreads) ?? 128,
             aheadMaximum: plan.settings.number(.aheadThreads) ?? 32,
@@ -58,6 +60,35 @@ final class Composition: Sendable {
             logger: Logger(label: "fuse")
         )
         mountPoint = plan.mountPoint
+        contents.onChange { [weak fileSystem] names in
+            for name in names { fileSystem?.forgetRootEntry(Array(name.utf8)) }
+        }
+    }
+
+    /// The end of the chain: one store, or those of the mount table.
+    private static func contents(
+        _ plan: MountPlan,
+        _ etcd: EtcdClient?
+    ) throws(Failure) -> any MountContents {
+        let userAgent = "alluxio-fuse/\(Version.text)"
+        switch plan.source {
+        case .store(let address):
+            return StoreContents(
+                store: try StoreLink(
+                    address: address,
+                    settings: plan.settings,
+                    environment: plan.environment,
+                    userAgent: userAgent
+                )
+            )
+        case .table:
+            return try TableContents(
+                settings: plan.settings,
+                etcd: etcd,
+                environment: plan.environment,
+                userAgent: userAgent
+            )
+        }
     }
 
     /// The kernel's limit for the value of an extended attribute.
@@ -106,7 +137,8 @@ final class Composition: Sendable {
         pages.housekeep()
         fileSystem.housekeep()
         namespace.sweep()
-        store.housekeep()
+        contents.housekeep { fileSystem.openAddresses }
+        cluster?.housekeep()
     }
 
     private static func cache(_ settings: Settings, next: any SpanSource) -> Result<PageCache, Failure> {
@@ -177,7 +209,7 @@ extension MountPlan {
 
     /// What the session is told.
     var sessionOptions: FuseMount.MountOptions {
-        let source = settings.text(.sourceName) ?? address.description
+        let source = settings.text(.sourceName) ?? source.description
         var options = FuseMount.MountOptions(mountpoint: mountPoint, fsname: source)
         options.isReadOnly = settings.flag(.readOnly) ?? false
         options.allowsOthers = settings.flag(.allowOther) ?? false

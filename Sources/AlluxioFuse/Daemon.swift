@@ -65,7 +65,7 @@ struct Daemon {
         logger.info(
             "mount is ready",
             metadata: [
-                "source": "\(plan.address)", "mountPoint": "\(plan.mountPoint)", "version": "\(Version.text)",
+                "source": "\(plan.source)", "mountPoint": "\(plan.mountPoint)", "version": "\(Version.text)",
                 "settings": "\(plan.settings)", "milliseconds": "\(milliseconds(since: began))",
             ]
         )

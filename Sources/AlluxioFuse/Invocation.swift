@@ -16,7 +16,7 @@ enum Invocation: Equatable {
     init(_ arguments: [String]) throws(Failure) {
         let program = arguments.first?.split(separator: "/").last ?? ""
         let rest = Array(arguments.dropFirst())
-        if program.hasPrefix("mount.") || rest.first.map(UFSAddress.looksLikeAddress) == true {
+        if program.hasPrefix("mount.") || rest.first.map(MountSource.looksLikeSource) == true {
             self = .helper(try HelperArguments(rest))
         } else if rest.prefix(2) == ["help", "properties"] {
             self = .properties(markdown: rest.dropFirst(2).contains("--markdown"))
@@ -38,7 +38,7 @@ enum Invocation: Equatable {
     static func isHelper(_ arguments: [String]) -> Bool {
         let program = arguments.first?.split(separator: "/").last ?? ""
         return program.hasPrefix("mount.")
-            || arguments.dropFirst().first.map(UFSAddress.looksLikeAddress) == true
+            || arguments.dropFirst().first.map(MountSource.looksLikeSource) == true
     }
 }
 

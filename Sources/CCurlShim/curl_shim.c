@@ -43,6 +43,11 @@ static int on_progress(void *context, curl_off_t down_total, curl_off_t down, cu
     (void)down_total;
     (void)up_total;
     if (watch->cancelled != NULL && alluxio_curl_is_raised(watch->cancelled)) return 1;
+    if (watch->began_at_ns > 0 && watch->first_byte_limit_ns > 0 && !watch->heard &&
+        now_ns() - watch->began_at_ns >= watch->first_byte_limit_ns) {
+        watch->stalled = 1;
+        return 1;
+    }
     if (down + up != watch->moved_bytes) {
         watch->moved_bytes = down + up;
         watch->moved_at_ns = 0;
@@ -79,6 +84,52 @@ CURLcode alluxio_curl_set_receivers(CURL *easy, alluxio_curl_receive on_header, 
     if (code == CURLE_OK) code = curl_easy_setopt(easy, CURLOPT_NOPROGRESS, 0L);
     if (code == CURLE_OK) code = curl_easy_setopt(easy, CURLOPT_PREREQFUNCTION, on_connected);
     if (code == CURLE_OK) code = curl_easy_setopt(easy, CURLOPT_PREREQDATA, watch);
+    return code;
+}
+
+CURLM *alluxio_curl_make_runner(void) {
+    CURLM *runner = curl_multi_init();
+    if (runner != NULL) curl_multi_setopt(runner, CURLMOPT_MAXCONNECTS, 1L);
+    return runner;
+}
+
+// How long the wait for the socket may take, in milliseconds: to the next limit, at least 1, at most 1000.
+static int wait_of(alluxio_curl_watch *watch) {
+    int64_t now = now_ns();
+    int64_t left = 1000000000;
+    if (watch->moved_at_ns == 0) watch->moved_at_ns = now;
+    if (watch->moved_at_ns > 0) {
+        int64_t stall = watch->moved_at_ns + watch->stall_limit_ns - now;
+        if (stall < left) left = stall;
+    }
+    if (watch->first_byte_limit_ns > 0 && !watch->heard) {
+        int64_t first = watch->began_at_ns + watch->first_byte_limit_ns - now;
+        if (first < left) left = first;
+    }
+    return left <= 0 ? 1 : (int)((left + 999999) / 1000000);
+}
+
+static CURLcode result_of(CURLM *runner, CURL *easy) {
+    int left = 0;
+    for (CURLMsg *message; (message = curl_multi_info_read(runner, &left)) != NULL;) {
+        if (message->msg == CURLMSG_DONE && message->easy_handle == easy) return message->data.result;
+    }
+    return CURLE_FAILED_INIT;
+}
+
+CURLcode alluxio_curl_perform_precisely(CURLM *runner, CURL *easy, alluxio_curl_watch *watch) {
+    watch->began_at_ns = now_ns();
+    if (curl_multi_add_handle(runner, easy) != CURLM_OK) return CURLE_FAILED_INIT;
+    CURLMcode state = CURLM_OK;
+    int running = 1;
+    for (;;) {
+        state = curl_multi_perform(runner, &running);
+        if (state != CURLM_OK || running == 0) break;
+        state = curl_multi_poll(runner, NULL, 0, wait_of(watch), NULL);
+        if (state != CURLM_OK) break;
+    }
+    CURLcode code = state == CURLM_OK ? result_of(runner, easy) : CURLE_OUT_OF_MEMORY;
+    curl_multi_remove_handle(runner, easy);
     return code;
 }
 

@@ -18,8 +18,20 @@ extension FileSystem {
         return describe(try inodes.addCommand(name, in: directory, hash: hash, size: size), validFor: .zero)
     }
 
+    /// Forgets what is known of a name of the root and of everything below it, since it stands for something
+    /// else now, or for nothing.
+    ///
+    /// The kernel forgets it too, also that there was no such name.
+    /// - Parameter name: One component.
+    public func forgetRootEntry(_ name: [UInt8]) {
+        forgetPath(RelativePath(bytes: name), alsoAbsent: (inodes.root.id, name))
+    }
+
     /// Forgets what is known of a path and of everything below it, and has the kernel forget it too.
-    func forgetPath(_ path: RelativePath) {
+    /// - Parameters:
+    ///   - path: The path.
+    ///   - absent: A name that the kernel may believe to be absent, in which directory.
+    func forgetPath(_ path: RelativePath, alsoAbsent absent: (parent: NodeID, name: [UInt8])? = nil) {
         namespace.invalidate(path)
         guard let drop = options.dropKernelEntry else { return }
         let inodes = inodes
@@ -27,6 +39,7 @@ extension FileSystem {
         // request.
         _ = pool.submit(.demand) {
             for (parent, name) in inodes.entries(atOrBelow: path) { drop(parent, name) }
+            if let absent { drop(absent.parent, absent.name) }
         }
     }
 }

@@ -26,7 +26,7 @@ extension FileSystem {
         // Before anything else: the kernel asks for security attributes at every turn.
         guard name.hasPrefix("user.alluxio.") else { throw .noAttribute }
         let (snapshot, path) = try inodes.find(node)
-        guard attributeNames(of: snapshot.node).contains(name) else { throw .noAttribute }
+        guard attributeNames(of: snapshot.node, path).contains(name) else { throw .noAttribute }
         switch name {
         case AttributeName.uri: return namespace.uri(of: path).bytes
         case AttributeName.etag: return Array((snapshot.node.etag?.text ?? "").utf8)
@@ -42,7 +42,8 @@ extension FileSystem {
     /// - Returns: Full names.
     /// - Throws: ``FileSystemError/stale`` if there is no such node.
     public func extendedAttributeNames(of node: NodeID) throws(FileSystemError) -> [String] {
-        attributeNames(of: try inodes.find(node).snapshot.node)
+        let (snapshot, path) = try inodes.find(node)
+        return attributeNames(of: snapshot.node, path)
     }
 
     /// Sets an extended attribute.
@@ -63,12 +64,15 @@ extension FileSystem {
         forgetPath(try inodes.find(node).path)
     }
 
-    private func attributeNames(of node: Node) -> [String] {
+    private func attributeNames(of node: Node, _ path: RelativePath) -> [String] {
         switch node.kind {
-        case .file: [AttributeName.uri, AttributeName.etag, AttributeName.cachedBytes]
-        case .directory where node.parent == nil && options.statisticsText != nil:
-            [AttributeName.uri, AttributeName.statistics]
-        case .directory, .symbolicLink, .special: [AttributeName.uri]
+        case .file: return [AttributeName.uri, AttributeName.etag, AttributeName.cachedBytes]
+        case .directory where path.isRoot:
+            // The root of a mount table lies in no store.
+            let hasAddress = !namespace.uri(of: path).bytes.isEmpty
+            return (hasAddress ? [AttributeName.uri] : [])
+                + (options.statisticsText == nil ? [] : [AttributeName.statistics])
+        case .directory, .symbolicLink, .special: return [AttributeName.uri]
         }
     }
 }

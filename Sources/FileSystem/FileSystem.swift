@@ -180,6 +180,9 @@ public final class FileSystem: Sendable {
         metrics.poolAhead.record(load.queuedAhead)
     }
 
+    /// The addresses of the files that are open, each version's once.
+    public var openAddresses: [UFSURI] { handles.versions.map(\.address) }
+
     /// After how many seconds without a read a stream's part of the budget is given back.
     static let idleSeconds: UInt32 = 5
     /// What «for ever» is to the kernel.

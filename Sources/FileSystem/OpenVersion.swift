@@ -52,6 +52,9 @@ final class OpenVersion: Sendable {
     /// Length in bytes.
     var size: Int64 { node.size }
 
+    /// Where it is read from.
+    var address: UFSURI { file.version.uri }
+
     /// Notes that a read was answered.
     /// - Returns: Whether it is the first one.
     func noteRead() -> Bool {

@@ -18,12 +18,19 @@ final class CurlHandle: @unchecked Sendable {
     let watch: UnsafeMutablePointer<alluxio_curl_watch>
     private let trust: TrustStore?
     private let stallTimeout: Duration
+    /// What runs the handle where deadlines are kept precisely; nil where libcurl's own loop does.
+    private let runner: UnsafeMutableRawPointer?
 
     /// What a request left behind in the handle's options, so that the usual GET resets nothing.
     private var hasSpecialMethod = false
 
     init?(options: HTTPTransportOptions, trust: TrustStore?) {
         guard let easy = curl_easy_init() else { return nil }
+        runner = options.isPrecise ? alluxio_curl_make_runner() : nil
+        if options.isPrecise, runner == nil {
+            curl_easy_cleanup(easy)
+            return nil
+        }
         self.easy = easy
         self.trust = trust
         errorText = .allocate(capacity: Int(CURL_ERROR_SIZE))
@@ -36,6 +43,7 @@ final class CurlHandle: @unchecked Sendable {
 
     deinit {
         curl_easy_cleanup(easy)
+        if let runner { curl_multi_cleanup(runner) }
         errorText.deallocate()
         watch.deallocate()
     }
@@ -76,6 +84,7 @@ final class CurlHandle: @unchecked Sendable {
         var isConnected: Bool
         var hasStalled: Bool
         var wasCancelled: Bool
+        var missedFirstByte: Bool
         var openedConnections: Int
     }
 
@@ -93,6 +102,8 @@ final class CurlHandle: @unchecked Sendable {
         watch.pointee.stall_limit_ns = (request.stallTimeout ?? stallTimeout).nanoseconds
         watch.pointee.cancelled = request.cancellation.map { UnsafePointer($0.flag) }
         defer { watch.pointee.cancelled = nil }
+        watch.pointee.heard = 0
+        watch.pointee.first_byte_limit_ns = request.firstByteTimeout?.nanoseconds ?? 0
         alluxio_curl_set_text(easy, CURLOPT_URL, request.url)
         set(CURLOPT_TIMEOUT_MS, max(timeoutMilliseconds, 1))
         set(CURLOPT_FRESH_CONNECT, freshConnection ? 1 : 0)
@@ -102,6 +113,7 @@ final class CurlHandle: @unchecked Sendable {
         let code = withMethod(of: request) {
             withUnsafeMutablePointer(to: &exchange) { context in
                 alluxio_curl_set_receivers(easy, Exchange.onHeaderLine, Exchange.onBodyBytes, context, watch)
+                if let runner { return alluxio_curl_perform_precisely(runner, easy, watch) }
                 return curl_easy_perform(easy)
             }
         }
@@ -111,6 +123,7 @@ final class CurlHandle: @unchecked Sendable {
             isConnected: watch.pointee.moved_at_ns >= 0,
             hasStalled: watch.pointee.stalled != 0,
             wasCancelled: code == CURLE_ABORTED_BY_CALLBACK && request.cancellation?.isCancelled == true,
+            missedFirstByte: watch.pointee.heard == 0 && watch.pointee.first_byte_limit_ns > 0,
             openedConnections: alluxio_curl_get_long(easy, CURLINFO_NUM_CONNECTS)
         )
     }

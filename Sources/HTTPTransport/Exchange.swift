@@ -44,6 +44,7 @@ struct Exchange {
     mutating func took(headerLine line: UnsafeRawBufferPointer) -> Bool {
         result.sawResponse = true
         watch.pointee.moved_at_ns = 0
+        watch.pointee.heard = 1
         if result.headIsComplete { return true }
         if line.count >= 12, line.starts(with: "HTTP/".utf8) {
             result.lines.removeAll(keepingCapacity: true)

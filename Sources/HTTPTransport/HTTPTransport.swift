@@ -7,8 +7,12 @@ import Synchronization
 public struct HTTPTransportOptions: Sendable {
     /// How long a connection may take to be made, TLS included.
     public var connectTimeout: Duration = .seconds(3)
-    /// How long a transfer may go without a byte; checked once a second.
+    /// How long a transfer may go without a byte; checked once a second, or as ``isPrecise`` says.
     public var stallTimeout: Duration = .seconds(10)
+    /// Whether deadlines are kept to the millisecond instead of the second.
+    ///
+    /// For limits of about a second and less. Requests may then have a ``HTTPRequest/firstByteTimeout``.
+    public var isPrecise = false
     /// How long one exchange may take in all, unless the request says otherwise.
     public var totalTimeout: Duration = .seconds(60)
     /// The most connections kept open and idle.
@@ -204,7 +208,10 @@ public final class HTTPTransport: Sendable {
         _ host: String
     ) -> TransportError {
         if exchange.wasStopped || outcome.wasCancelled { return .stopped }
-        if outcome.hasStalled { return .timedOut("\(host): no byte for \(options.stallTimeout)") }
+        if outcome.hasStalled {
+            let text = outcome.missedFirstByte ? "answer in time" : "byte for \(options.stallTimeout)"
+            return .timedOut("\(host): no \(text)")
+        }
         let text = "\(host): \(handle.text(of: outcome.code))"
         switch outcome.code {
         case CURLE_COULDNT_RESOLVE_HOST, CURLE_COULDNT_RESOLVE_PROXY, CURLE_COULDNT_CONNECT,

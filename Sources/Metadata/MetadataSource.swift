@@ -42,7 +42,8 @@ public struct ListingPage: Sendable {
 public protocol MetadataSource: Sendable {
     /// The address of a path in the under file system.
     /// - Parameter path: A path inside the mount.
-    /// - Returns: The full address, as workers and caches identify the file.
+    /// - Returns: The full address, as workers and caches identify the file; empty for what lies in no store,
+    ///   which only the root of a mount table does.
     func uri(of path: RelativePath) -> UFSURI
 
     /// What one name stands for, asked of the store now.

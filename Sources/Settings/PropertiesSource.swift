@@ -77,9 +77,10 @@ package struct PropertiesSource: Sendable {
     /// business.
     private static func remark(on entry: PropertiesEntry, path: String) -> [Notice] {
         guard
-            ["alluxio.fuse.", "alluxio.user.", "alluxio.underfs.s3.", "s3a.", "aws."].contains(
-                where: entry.key.hasPrefix
-            )
+            [
+                "alluxio.fuse.", "alluxio.user.", "alluxio.underfs.s3.", "alluxio.etcd.",
+                "alluxio.mount.table.", "s3a.", "aws.",
+            ].contains(where: entry.key.hasPrefix)
         else { return [] }
         var facts = ["property": entry.key, "file": "\(path):\(entry.line)"]
         facts["nearest"] = PropertyCatalogue.nearest(to: entry.key, in: .everywhere)

@@ -1,7 +1,6 @@
 extension Property {
     private static let readOnlyReason = "the mount is read-only."
     private static let cacheReason = "the cache has its own layout and eviction."
-    private static let embeddedReason = "the daemon reads the store itself."
     private static let anyCount = PropertyKind.integer(-1...Int.max)
     private static let anyTime = PropertyKind.duration(.zero ... .seconds(1 << 40), allowsForever: true)
     private static let anySize = PropertyKind.bytes(0...Int.max)
@@ -59,7 +58,6 @@ extension Property {
             .flag,
             because: "`alluxio.user.file.metadata.sync.interval=0` is how to trust nothing."
         ),
-        .accepted("alluxio.dora.client.ufs.fallback.enabled", .flag, because: embeddedReason),
         .accepted("alluxio.dora.client.ufs.root", .text, because: "the store is named on the command line."),
         .accepted(
             "alluxio.user.position.reader.streaming.multiplier",

@@ -3,7 +3,7 @@ extension Property {
         "alluxio.fuse.fs.name",
         .text,
         aliases: ["fsname"],
-        "Source that `mount` shows; without it, the address of the store."
+        "Source that `mount` shows; without it, the store's address, or `alluxio-fuse:` and the cluster."
     )
     package static let defaultOptions = Property(
         "alluxio.fuse.mount.options",

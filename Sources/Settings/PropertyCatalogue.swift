@@ -55,6 +55,19 @@ package enum PropertyCatalogue {
             properties: Property.telemetry
         ),
         PropertyGroup(
+            title: "Cluster",
+            introduction: """
+                Workers that share one cache, and the mount table. With `alluxio.etcd.endpoints` or a list of
+                workers, mounts read through the workers; without both, none of this matters.
+                """,
+            properties: Property.cluster
+        ),
+        PropertyGroup(
+            title: "Worker",
+            introduction: "Of a worker: `alluxio process start worker`.",
+            properties: Property.worker
+        ),
+        PropertyGroup(
             title: "Accepted without effect",
             introduction: "Read from existing files and mount commands, and ignored, each for its reason.",
             properties: Property.compatibility + Property.compatibilityOptions

@@ -24,7 +24,10 @@ public struct MetricDescription: Sendable {
 /// `docs/metrics.md` and the `# HELP` lines are made from it.
 public enum MetricCatalogue {
     /// The metrics, sorted by name.
-    public static let all: [MetricDescription] = [
+    public static let all = (daemon + cluster).sorted { $0.name < $1.name }
+
+    /// The metrics of the daemon without workers.
+    private static let daemon: [MetricDescription] = [
         MetricDescription(
             "alluxio_cached_capacity_bytes",
             "gauge",
@@ -196,9 +199,19 @@ public enum MetricCatalogue {
             "Stores in the mount table."
         ),
         MetricDescription(
+            "alluxio_fuse_mount_table_retired_stores",
+            "gauge",
+            "Stores that are no longer mounted and are kept for files that are still open."
+        ),
+        MetricDescription(
             "alluxio_fuse_mount_table_skipped_entries",
             "gauge",
             "Entries of the mount table in etcd that cannot be mounted."
+        ),
+        MetricDescription(
+            "alluxio_fuse_mount_table_unusable_stores",
+            "gauge",
+            "Mounted stores that cannot be used; their directories give errors."
         ),
         MetricDescription(
             "alluxio_fuse_namespace_entries",

@@ -22,7 +22,7 @@ private func document(_ name: String) throws -> String {
     @Test func theCatalogueOfMetricsHasTheNamesInTheSources() throws {
         var used: Set<String> = []
         let quoted = try Regex(#""(alluxio_[a-z0-9_]+)""#, as: (Substring, Substring).self)
-        for path in swiftFiles("\(root)/Sources") where !path.hasSuffix("/MetricCatalogue.swift") {
+        for path in swiftFiles("\(root)/Sources") where !path.contains("/MetricCatalogue") {
             let text = String(decoding: try #require(FileBytes.read(path, limit: 1 << 20)), as: UTF8.self)
             for line in text.split(separator: "\n") where !line.trimmingBlanks.hasPrefix("//") {
                 used.formUnion(line.matches(of: quoted).map { String($0.output.1) })

@@ -110,10 +110,15 @@ public final class RawServer: Sendable {
         port = Int(UInt16(bigEndian: address.sin_port))
         try TestThreads.start { [weak self] in
             while true {
+                // Only this thread closes the listener: its number may be another server's right after.
                 let peer = accept(descriptor, nil, nil)
-                guard peer >= 0 else { return }
+                guard peer >= 0 else {
+                    close(descriptor)
+                    return
+                }
                 guard let self else {
                     close(peer)
+                    close(descriptor)
                     return
                 }
                 let connection = Connection(
@@ -160,10 +165,7 @@ public final class RawServer: Sendable {
         let server = Mutex(Weak())
     }
 
-    deinit {
-        shutdown(listener, Int32(SHUT_RDWR))
-        close(listener)
-    }
+    deinit { shutdown(listener, Int32(SHUT_RDWR)) }
 }
 
 /// `POLLRDHUP`, which Glibc's module leaves out: the peer closed its side.

@@ -14,10 +14,17 @@ typedef struct alluxio_curl_watch {
     int64_t moved_at_ns;
     /// Bytes moved so far, up and down.
     curl_off_t moved_bytes;
-    /// Set when the limit was passed.
+    /// Set when a limit was passed.
     int stalled;
     /// What another thread raises to end the transfer; NULL if nobody may.
     const int *cancelled;
+    /// Longest time from the start of a request to the first byte of its response, connecting included, in
+    /// nanoseconds; 0 for no limit. Kept by alluxio_curl_perform_precisely only.
+    int64_t first_byte_limit_ns;
+    /// When the request began, on the monotonic clock, in nanoseconds; 0 in curl_easy_perform.
+    int64_t began_at_ns;
+    /// Set when a byte of the response has come.
+    int heard;
 } alluxio_curl_watch;
 
 /// Takes one header line or one piece of the body; returns the bytes used, anything else stops the transfer.
@@ -42,6 +49,13 @@ void alluxio_curl_raise(int *flag);
 
 /// Whether a flag is raised.
 int alluxio_curl_is_raised(const int *flag);
+/// A place for one handle to be run in by `alluxio_curl_perform_precisely`, which keeps its connection; NULL
+/// if out of memory.
+CURLM *alluxio_curl_make_runner(void);
+
+/// As curl_easy_perform, but the limits of `watch` are kept to the millisecond instead of the second, since
+/// the wait for the socket ends when the next of them does.
+CURLcode alluxio_curl_perform_precisely(CURLM *runner, CURL *easy, alluxio_curl_watch *watch);
 
 long alluxio_curl_get_long(CURL *easy, CURLINFO info);
 

@@ -143,8 +143,9 @@ class AlluxioFuse(Mounted):
         return kept
 
     def command(self, uri, options, foreground):
-        """The command line of a mount."""
-        words = [self.binary, "mount"] + (["-f"] if foreground else []) + [uri, self.path]
+        """The command line of a mount; of the mount table if there is no address."""
+        words = [self.binary, "mount"] + (["-f"] if foreground else []) + ([uri] if uri else [])
+        words.append(self.path)
         text = self.option_list(**options)
         return words + (["-o", text] if text else [])
 
@@ -185,9 +186,9 @@ class AlluxioFuse(Mounted):
         return done.stdout
 
     def statistic(self, name):
-        """One number out of `stats()`: the last word of the first line that contains `name`."""
+        """One number out of `stats()`: the last word of the first series that contains `name`."""
         for line in self.stats().splitlines():
-            if name in line:
+            if name in line and not line.startswith("#"):
                 return float(line.split()[-1])
         raise LookupError(f"{name} is not in the output of alluxio-fuse stat")
 

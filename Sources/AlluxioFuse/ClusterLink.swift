@@ -1,0 +1,66 @@
+import Cluster
+import Glibc
+import Logging
+import Metadata
+import Pages
+import Settings
+
+/// The workers of a cluster as a link of the chain: who they are, and how they are asked.
+///
+/// Any thread may use it.
+struct ClusterLink: Sendable {
+    private let membership: Membership
+    private let fleet: WorkerFleet
+
+    /// Prepares to ask the workers that the settings name; asks nobody yet.
+    /// - Parameters:
+    ///   - settings: Of the cluster.
+    ///   - etcd: From the same settings; nil for a list of workers.
+    /// - Throws: A ``Failure`` that names the setting.
+    init(_ settings: Settings, etcd: EtcdClient?) throws(Failure) {
+        membership = try settings.membership(etcd: etcd)
+        var options = settings.clusterOptions
+        if settings.text(.replicaChoice) == "CLIENT_FIXED" {
+            options.replicaChoice = .byReader(Self.reader)
+        }
+        fleet = WorkerFleet(
+            directory: membership,
+            options: options,
+            logger: Logger(label: "cluster")
+        )
+    }
+
+    /// A number of this process: different on every host and for every mount, most likely.
+    private static var reader: UInt64 { UInt64.random(in: 0 ... .max) }
+
+    /// The links to put before each store.
+    ///
+    /// Of a local store only bytes are asked of workers: they have no owners, modes and links to tell.
+    var links: StoreLinks {
+        let fleet = fleet
+        return StoreLinks(
+            names: { store in
+                let isLocal = store.uri(of: .root).bytes.starts(with: "file:".utf8)
+                return isLocal ? store : ClusterMetadata(fleet: fleet, next: store)
+            },
+            bytes: { ClusterSource(fleet: fleet, next: $0, store: $0) }
+        )
+    }
+
+    /// Begins to follow who the workers are.
+    ///
+    /// They are waited for shortly, so that the first reads go to them already; if etcd does not answer, reads
+    /// go to the store until it does.
+    /// - Throws: A ``Failure`` if the system refuses a thread.
+    func start() throws(Failure) {
+        do throws(MembershipError) {
+            try membership.start()
+        } catch {
+            throw Failure(error.description)
+        }
+        _ = membership.waitForFirstView(atMost: .seconds(1))
+    }
+
+    /// Closes what is idle; to be called every few seconds.
+    func housekeep() { fleet.housekeep() }
+}
