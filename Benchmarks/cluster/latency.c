@@ -37,7 +37,8 @@ int main(int count, char **words) {
         got = 0;
         struct timespec a, b;
         clock_gettime(CLOCK_MONOTONIC, &a);
-        if (curl_easy_perform(easy) != CURLE_OK || got != RANGE_BYTES) return fprintf(stderr, "a GET failed\n"), 1;
+        CURLcode code = curl_easy_perform(easy);
+        if (code != CURLE_OK || got != RANGE_BYTES) return fprintf(stderr, "a GET failed\n"), 1;
         clock_gettime(CLOCK_MONOTONIC, &b);
         samples[round] = (double)(b.tv_sec - a.tv_sec) * 1e6 + (double)(b.tv_nsec - a.tv_nsec) * 1e-3;
     }

@@ -2,8 +2,9 @@
 //
 //   load HOST PORT CONNECTIONS SECONDS RANGE_BYTES FILE_BYTES FORM PATH
 //
-// FORM `range`: GET PATH with a Range field. FORM `page`: GET of the worker's pages, PATH is the file's address.
-// Prints: bytes requests seconds cpu_seconds p50_microseconds. Raw sockets, so that the client costs little.
+// FORM `range`: GET PATH with a Range field. FORM `page`: GET of the worker's pages, PATH is the file's
+// address. Prints: bytes requests seconds cpu_seconds p50_microseconds. Raw sockets, so that the client costs
+// little.
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <pthread.h>
@@ -38,7 +39,8 @@ static double now(void) {
 
 static int request_text(char *text, size_t room, long index) {
     if (is_page)
-        return snprintf(text, room, "GET /v1/file/%0*d/page/%ld?ufsFullPath=%s HTTP/1.1\r\nHost: a\r\n\r\n",
+        return snprintf(text, room,
+                        "GET /v1/file/%0*d/page/%ld?ufsFullPath=%s HTTP/1.1\r\nHost: a\r\n\r\n",
                         ID_DIGITS, 0, index, path);
     return snprintf(text, room, "GET %s HTTP/1.1\r\nHost: a\r\nRange: bytes=%ld-%ld\r\n\r\n", path,
                     index * range_bytes, (index + 1) * range_bytes - 1);
@@ -48,7 +50,8 @@ static int request_text(char *text, size_t room, long index) {
 static long receive(int connection, char *buffer, size_t room) {
     long have = 0, need = -1, body = -1;
     while (need < 0 || have < need) {
-        ssize_t count = recv(connection, buffer + (need < 0 ? have : 0), room - 1 - (need < 0 ? (size_t)have : 0), 0);
+        size_t used = need < 0 ? (size_t)have : 0;
+        ssize_t count = recv(connection, buffer + used, room - 1 - used, 0);
         if (count <= 0) return -1;
         have += count;
         if (need >= 0) continue;
@@ -76,11 +79,13 @@ static void *read_on(void *argument) {
     for (double began = now(); began < end; began = now()) {
         long index = rand_r(&reader->seed) % (file_bytes / range_bytes);
         int length = request_text(text, sizeof text, index);
-        if (write(connection, text, (size_t)length) != length || receive(connection, buffer, sizeof buffer) != range_bytes) {
+        if (write(connection, text, (size_t)length) != length ||
+            receive(connection, buffer, sizeof buffer) != range_bytes) {
             reader->failures++;
             break;
         }
-        if (reader->requests < SAMPLES_MAX) reader->samples[reader->requests] = (float)((now() - began) * 1e6);
+        if (reader->requests < SAMPLES_MAX)
+            reader->samples[reader->requests] = (float)((now() - began) * 1e6);
         reader->bytes += range_bytes;
         reader->requests++;
     }
@@ -94,7 +99,8 @@ static int ascending(const void *left, const void *right) {
 }
 
 int main(int count, char **words) {
-    if (count != 9) return fprintf(stderr, "usage: load HOST PORT CONNECTIONS SECONDS RANGE FILE FORM PATH\n"), 2;
+    if (count != 9)
+        return fprintf(stderr, "usage: load HOST PORT CONNECTIONS SECONDS RANGE FILE FORM PATH\n"), 2;
     server.sin_family = AF_INET;
     server.sin_addr.s_addr = inet_addr(words[1]);
     server.sin_port = htons((unsigned short)atoi(words[2]));
@@ -125,6 +131,7 @@ int main(int count, char **words) {
                  (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) * 1e-6;
     long kept = readers[0].requests < SAMPLES_MAX ? readers[0].requests : SAMPLES_MAX;
     qsort(readers[0].samples, (size_t)kept, sizeof(float), ascending);
-    printf("%ld %ld %.3f %.3f %.1f\n", bytes, requests, wall, cpu, kept > 0 ? readers[0].samples[kept / 2] : 0.0);
+    double median = kept > 0 ? readers[0].samples[kept / 2] : 0;
+    printf("%ld %ld %.3f %.3f %.1f\n", bytes, requests, wall, cpu, median);
     return failures > 0;
 }

@@ -35,7 +35,8 @@ class Nginx:
             file.write(
                 f"daemon off; worker_processes 2; pid {folder}/nginx.pid; error_log {folder}/nginx.log;\n"
                 "events {} http { access_log off; sendfile on; keepalive_requests 1000000000;\n"
-                f"client_body_temp_path {folder}/body; server {{ listen 127.0.0.1:{self.port}; root {root}; }} }}\n"
+                f"client_body_temp_path {folder}/body;\n"
+                f"server {{ listen 127.0.0.1:{self.port}; root {root}; }} }}\n"
             )
         self.process = processes.spawn([mounts.tool("nginx"), "-c", config, "-p", folder])
         processes.wait_until(lambda: self.children(), 10, "nginx works")
