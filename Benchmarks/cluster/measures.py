@@ -240,12 +240,17 @@ def chaos(stand):
         harm(cluster)
         time.sleep(4)
         readers.stop()
-        bar = "2 s" if name != "rolling restart" else "–"
+        is_barred = name != "rolling restart"
         facts += [
             (f"{name}: reads", readers.reads, "–", None),
             (f"{name}: errors", len(readers.errors), "0", not readers.errors),
             (f"{name}: reads with wrong bytes", readers.wrong, "0", readers.wrong == 0),
-            (f"{name}: worst read", f"{readers.worst:.2f} s", bar, None if bar == "–" else readers.worst <= 2),
+            (
+                f"{name}: worst read",
+                f"{readers.worst:.2f} s",
+                "2 s" if is_barred else "–",
+                readers.worst <= 2 if is_barred else None,
+            ),
         ]
         stand.release()
     return facts
