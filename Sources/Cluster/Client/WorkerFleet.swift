@@ -11,7 +11,7 @@ import Threading
 public final class WorkerFleet: Sendable {
     let options: ClusterOptions
     let client: WorkerClient
-    let metrics = ClusterMetrics()
+    let metrics: ClusterMetrics
     private let directory: any ClusterDirectory
     private let logger: Logger
 
@@ -41,11 +41,22 @@ public final class WorkerFleet: Sendable {
     ///   - directory: Who knows the workers.
     ///   - options: Limits and deadlines.
     ///   - logger: Where is told that workers are left alone.
-    public init(
+    public convenience init(
         directory: any ClusterDirectory,
         options: ClusterOptions = ClusterOptions(),
         logger: Logger = Logger(label: "cluster")
     ) {
+        self.init(directory: directory, options: options, logger: logger, metrics: ClusterMetrics())
+    }
+
+    /// The same, with metrics of its own.
+    init(
+        directory: any ClusterDirectory,
+        options: ClusterOptions,
+        logger: Logger,
+        metrics: ClusterMetrics
+    ) {
+        self.metrics = metrics
         self.directory = directory
         self.options = options
         self.logger = logger

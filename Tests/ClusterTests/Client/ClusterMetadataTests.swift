@@ -106,6 +106,15 @@ struct ClusterMetadataTests {
         #expect(other.healthCount == 0 && off.store.questions.count == 1)
     }
 
+    @Test func `names of a local store are its own to tell`() throws {
+        let (_, worker, cluster, _) = try parts()
+        let local = StoreDouble(root: "file:///data")
+        let metadata = ClusterMetadata(fleet: cluster.fleet, next: local)
+        #expect(throws: StoreError.notFound) { try metadata.attributes(of: RelativePath("x"), known: nil) }
+        #expect(worker.requests.isEmpty && worker.healthCount == 0)
+        #expect(local.questions == ["attributes x"])
+    }
+
     @Test func `a listing comes page by page from one worker, and hidden keys are counted once`() throws {
         let (script, worker, cluster, metadata) = try parts()
         script.answers.withLock {
