@@ -10,7 +10,7 @@ public struct HTTPRequest: Sendable {
     public var body: [UInt8]?
     /// How long the whole exchange may take; nil means the transport's default.
     public var totalTimeout: Duration?
-    /// How long the first byte of the answer may take, connecting included; nil means no limit but the others.
+    /// How long the first byte of the answer may take, connecting included; nil means no such limit.
     ///
     /// Only a transport whose options say ``HTTPTransportOptions/isPrecise`` looks at it.
     public var firstByteTimeout: Duration?

@@ -5,9 +5,9 @@ public import Pages
 /// The link that asks workers for names and attributes, and the next link where they can't tell.
 ///
 /// The worker of a file's or directory's address is asked, so that what one client has listed serves the
-/// others. Only our own workers are: others have no names that could be trusted for a time. Names of a `file://`
-/// store are its own to tell, since workers do not hand on mode, owner and links. Any thread may call it; it
-/// waits on the caller's thread.
+/// others. Only our own workers are: others have no names that could be trusted for a time. Names of a
+/// `file://` store are its own to tell, since workers do not hand on mode, owner and links. Any thread may
+/// call it; it waits on the caller's thread.
 public final class ClusterMetadata: MetadataSource {
     private let fleet: WorkerFleet
     private let next: any MetadataSource

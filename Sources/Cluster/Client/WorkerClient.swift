@@ -3,8 +3,8 @@ import Pages
 
 /// Asks one worker at a time over HTTP, each request with its deadlines.
 ///
-/// Knows the wire and nothing of rings, breakers and fallbacks. Any thread may use it; a request runs and waits
-/// on the caller's thread.
+/// Knows the wire and nothing of rings, breakers and fallbacks. Any thread may use it; a request runs and
+/// waits on the caller's thread.
 struct WorkerClient: Sendable {
     /// The field by which our workers show themselves; its value is their version.
     static let ownField = "x-alluxio-worker"

@@ -6,8 +6,8 @@ import Threading
 
 /// The workers of a cluster as one daemon sees them: connections, breakers, times.
 ///
-/// Shared by the links that read bytes and names. Any thread may use it. It has no thread of its own but for a
-/// probe of a worker that was left alone, which ends within the health timeout.
+/// Shared by the links that read bytes and names. Any thread may use it. It has no thread of its own but for
+/// a probe of a worker that was left alone, which ends within the health timeout.
 public final class WorkerFleet: Sendable {
     let options: ClusterOptions
     let client: WorkerClient
