@@ -157,20 +157,37 @@ public final class ClusterMetadata: MetadataSource {
         let key = fleet.options.virtualBlocks.attributesKey(of: uri)
         for link in fleet.workers(for: key).links
         where (name.map { $0 == link.worker.identity.entityName } ?? true) && fleet.enter(link) {
+            switch ask(link, question) {
+            case .unanswered: continue
+            case let answer:
+                fleet.metrics.metadataFromWorkers.increment()
+                return answer
+            }
+        }
+        fleet.metrics.metadataFromStore.increment()
+        return .unanswered
+    }
+
+    /// Asks one worker, again if it gives no byte but lives: it may be listing a directory itself.
+    private func ask<Value>(
+        _ link: WorkerLink,
+        _ question: (WorkerLink) throws(WorkerFailure) -> Value
+    ) -> Answer<Value> {
+        for round in 0... {
             do throws(WorkerFailure) {
                 guard try fleet.isOurs(link) else { throw .unusable("only our workers are asked for names") }
                 let value = try question(link)
                 fleet.succeeded(link, firstByte: nil)
-                fleet.metrics.metadataFromWorkers.increment()
                 return .found(value, link)
             } catch {
+                if case .silent = error, round < fleet.options.patienceRoundsMaximum, fleet.isAlive(link) {
+                    fleet.metrics.patience.increment()
+                    continue
+                }
                 fleet.failed(link, error, waited: fleet.options.patience)
-                guard error == .missing else { continue }
-                fleet.metrics.metadataFromWorkers.increment()
-                return .absent
+                return error == .missing ? .absent : .unanswered
             }
         }
-        fleet.metrics.metadataFromStore.increment()
         return .unanswered
     }
 }

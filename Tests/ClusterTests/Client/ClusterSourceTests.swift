@@ -188,6 +188,14 @@ struct ClusterSourceTests {
         #expect(cluster.store.spans.count == 40)
     }
 
+    @Test func `a worker whose first byte comes late is not slow for that`() throws {
+        let worker = try WorkerDouble("a", [file])
+        worker.mood = .busy(1300)
+        let cluster = TestCluster([worker.candidate], files: [file])
+        #expect(try cluster.read(file.span, of: file) == file.bytes)
+        #expect(cluster.store.spans == [] && cluster.count("alluxio_fuse_cluster_hedged_total") == 0)
+    }
+
     @Test func `a worker that drips is given up, and its bytes are kept`() throws {
         let big = TestFile("big", size: 600_000)
         let server = try RawServer.answering { _, text, connection in
