@@ -42,8 +42,8 @@ struct ClusterLink: Sendable {
 
     /// Begins to follow who the workers are.
     ///
-    /// They are waited for shortly, so that the first reads go to them already; if etcd does not answer, reads
-    /// go to the store until it does.
+    /// They are waited for shortly, so that the first reads go to them already; if etcd does not answer, all
+    /// reads go to the store until it does.
     /// - Throws: A ``Failure`` if the system refuses a thread.
     func start() throws(Failure) {
         do throws(MembershipError) {
