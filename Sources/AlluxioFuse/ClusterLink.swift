@@ -1,8 +1,6 @@
 import Cluster
 import Glibc
 import Logging
-import Metadata
-import Pages
 import Settings
 
 /// The workers of a cluster as a link of the chain: who they are, and how they are asked.
@@ -34,23 +32,18 @@ struct ClusterLink: Sendable {
     private static var reader: UInt64 { UInt64.random(in: 0 ... .max) }
 
     /// The links to put before each store.
-    ///
-    /// Of a local store only bytes are asked of workers: they have no owners, modes and links to tell.
     var links: StoreLinks {
         let fleet = fleet
         return StoreLinks(
-            names: { store in
-                let isLocal = store.uri(of: .root).bytes.starts(with: "file:".utf8)
-                return isLocal ? store : ClusterMetadata(fleet: fleet, next: store)
-            },
+            names: { ClusterMetadata(fleet: fleet, next: $0) },
             bytes: { ClusterSource(fleet: fleet, next: $0, store: $0) }
         )
     }
 
     /// Begins to follow who the workers are.
     ///
-    /// They are waited for shortly, so that the first reads go to them already; if etcd does not answer, reads
-    /// go to the store until it does.
+    /// They are waited for shortly, so that the first reads go to them already; if etcd does not answer, all
+    /// reads go to the store until it does.
     /// - Throws: A ``Failure`` if the system refuses a thread.
     func start() throws(Failure) {
         do throws(MembershipError) {

@@ -14,7 +14,7 @@ public struct HTTPRequest: Sendable {
     public var stallTimeout: Duration?
     /// What lets another thread end the exchange early; nil for none.
     public var cancellation: HTTPCancellation?
-    /// How long the first byte of the answer may take, connecting included; nil means no limit but the others.
+    /// How long the first byte of the answer may take, connecting included; nil means no such limit.
     ///
     /// Only a transport whose options say ``HTTPTransportOptions/isPrecise`` looks at it.
     public var firstByteTimeout: Duration?

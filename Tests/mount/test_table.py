@@ -1,6 +1,7 @@
 """The mount table of a cluster as one mount: what it shows, how it changes, and what outlives a change."""
 
 import os
+import socket
 import subprocess
 import time
 
@@ -254,6 +255,13 @@ def test_an_etcd_that_is_away_is_named(mount):
     problem = refused(mount, **{"alluxio.etcd.endpoints": endpoint})
     assert endpoint in problem.text and "alluxio.etcd.endpoints" in problem.text
     assert problem.status == 1
+
+
+def test_an_etcd_that_does_not_answer_is_named(mount):
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        endpoint = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        problem = refused(mount, **{"alluxio.etcd.endpoints": endpoint})
+    assert endpoint in problem.text
 
 
 def test_no_address_and_no_table_is_explained(mount):

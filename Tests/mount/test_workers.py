@@ -8,6 +8,7 @@ import pytest
 
 from rig import mounts, processes
 from rig.etcd import Etcd
+from rig.foreign_worker import ForeignWorker
 
 pytestmark = pytest.mark.ours
 
@@ -24,8 +25,67 @@ def fallbacks(mounted):
     return sum(float(line.split()[-1]) for line in counted)
 
 
+@pytest.fixture
+def worker():
+    server = ForeignWorker()
+    yield server
+    server.stop()
+
+
 def dead_worker():
     return f"127.0.0.1:{processes.free_ports(1)[0]}"
+
+
+def cached(worker, bucket, client, key, size):
+    """An object that the worker has too; returns its bytes."""
+    body = bucket.put_made(key, size)
+    etag = client.head_object(Bucket=bucket.name, Key=key)["ETag"]
+    worker.put(f"{bucket.uri}/{key}", body, etag)
+    return body
+
+
+def test_a_file_is_read_from_the_worker_that_has_it(bucket, client, mount, proxy, worker):
+    body = cached(worker, bucket, client, "dir/big", 5 << 20)
+    mounted = mount(bucket.uri, **{"alluxio.worker.static.membership.list": worker.address})
+    with proxy.counting() as counted:
+        assert read(mounted.at("dir", "big")) == body
+    assert counted["kinds"].get("GET", 0) == 0
+    assert worker.page_requests > 0
+    assert mounted.statistic("alluxio_read_from_workers_bytes_total") == len(body)
+
+
+def test_the_mount_table_is_read_through_workers_too(bucket, client, mount, place, proxy, worker):
+    body = cached(worker, bucket, client, "dir/big", 3 << 20)
+    table = os.path.join(place, "mounts")
+    with open(table, "w") as file:
+        file.write(f"/data {bucket.uri}\n")
+    options = {
+        "alluxio.worker.static.membership.list": worker.address,
+        "alluxio.mount.table.static.conf.file": table,
+    }
+    mounted = mount(None, **options)
+    with proxy.counting() as counted:
+        assert read(mounted.at("data", "dir", "big")) == body
+    assert counted["kinds"].get("GET", 0) == 0
+    assert mounted.statistic("alluxio_read_from_workers_bytes_total") == len(body)
+
+
+def test_what_the_worker_has_not_comes_from_the_store(bucket, mount, worker):
+    body = bucket.put_made("other", 3 << 20)
+    mounted = mount(bucket.uri, **{"alluxio.worker.static.membership.list": worker.address})
+    assert read(mounted.at("other")) == body
+    assert fallbacks(mounted) > 0
+
+
+def test_foreign_workers_can_be_switched_off(bucket, client, mount, worker):
+    body = cached(worker, bucket, client, "big", 3 << 20)
+    options = {
+        "alluxio.worker.static.membership.list": worker.address,
+        "alluxio.fuse.foreign.workers": "off",
+    }
+    mounted = mount(bucket.uri, **options)
+    assert read(mounted.at("big")) == body
+    assert worker.page_requests == 0
 
 
 def test_a_dead_worker_costs_no_error(bucket, mount):

@@ -2,8 +2,8 @@
 public struct BreakerLimits: Hashable, Sendable {
     /// How much failure opens the breaker; at least 1.
     ///
-    /// A connection or an answer that does not come counts as all of it, other failures as 1; each good answer
-    /// takes 1 away.
+    /// A connection or an answer that does not come counts as all of it, other failures as 1; each good
+    /// answer takes 1 away.
     public var strikesMaximum = 3
     /// How many more slow answers than others open the breaker; at least 1.
     public var slowMaximum = 5

@@ -5,11 +5,13 @@ public import Pages
 /// The link that asks workers for names and attributes, and the next link where they can't tell.
 ///
 /// The worker of a file's or directory's address is asked, so that what one client has listed serves the
-/// others. Only our own workers are: others have no names that could be trusted for a time. Any thread may
+/// others. Only our own workers are: others have no names that could be trusted for a time. Names of a
+/// `file://` store are its own to tell, since workers do not hand on mode, owner and links. Any thread may
 /// call it; it waits on the caller's thread.
 public final class ClusterMetadata: MetadataSource {
     private let fleet: WorkerFleet
     private let next: any MetadataSource
+    private let isAsked: Bool
 
     /// Puts the workers before a link.
     /// - Parameters:
@@ -18,6 +20,7 @@ public final class ClusterMetadata: MetadataSource {
     public init(fleet: WorkerFleet, next: any MetadataSource) {
         self.fleet = fleet
         self.next = next
+        isAsked = fleet.options.asksMetadata && !next.uri(of: .root).bytes.starts(with: "file:".utf8)
     }
 
     /// The address of a path, as the store says.
@@ -150,24 +153,41 @@ public final class ClusterMetadata: MetadataSource {
         only name: String? = nil,
         _ question: (WorkerLink) throws(WorkerFailure) -> Value
     ) -> Answer<Value> {
-        guard fleet.options.asksMetadata else { return .unanswered }
+        guard isAsked else { return .unanswered }
         let key = fleet.options.virtualBlocks.attributesKey(of: uri)
         for link in fleet.workers(for: key).links
         where (name.map { $0 == link.worker.identity.entityName } ?? true) && fleet.enter(link) {
+            switch ask(link, question) {
+            case .unanswered: continue
+            case let answer:
+                fleet.metrics.metadataFromWorkers.increment()
+                return answer
+            }
+        }
+        fleet.metrics.metadataFromStore.increment()
+        return .unanswered
+    }
+
+    /// Asks one worker, again if it gives no byte but lives: it may be listing a directory itself.
+    private func ask<Value>(
+        _ link: WorkerLink,
+        _ question: (WorkerLink) throws(WorkerFailure) -> Value
+    ) -> Answer<Value> {
+        for round in 0... {
             do throws(WorkerFailure) {
                 guard try fleet.isOurs(link) else { throw .unusable("only our workers are asked for names") }
                 let value = try question(link)
                 fleet.succeeded(link, firstByte: nil)
-                fleet.metrics.metadataFromWorkers.increment()
                 return .found(value, link)
             } catch {
+                if case .silent = error, round < fleet.options.patienceRoundsMaximum, fleet.isAlive(link) {
+                    fleet.metrics.patience.increment()
+                    continue
+                }
                 fleet.failed(link, error, waited: fleet.options.patience)
-                guard error == .missing else { continue }
-                fleet.metrics.metadataFromWorkers.increment()
-                return .absent
+                return error == .missing ? .absent : .unanswered
             }
         }
-        fleet.metrics.metadataFromStore.increment()
         return .unanswered
     }
 }

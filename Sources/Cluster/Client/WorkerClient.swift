@@ -3,8 +3,8 @@ import Pages
 
 /// Asks one worker at a time over HTTP, each request with its deadlines.
 ///
-/// Knows the wire and nothing of rings, breakers and fallbacks. Any thread may use it; a request runs and waits
-/// on the caller's thread.
+/// Knows the wire and nothing of rings, breakers and fallbacks. Any thread may use it; a request runs and
+/// waits on the caller's thread.
 struct WorkerClient: Sendable {
     /// The field by which our workers show themselves; its value is their version.
     static let ownField = "x-alluxio-worker"
@@ -152,15 +152,19 @@ private struct TransferState {
     var delivered = 0
     var firstByte: Int64?
     var failure: WorkerFailure?
-    let began: ContinuousClock.Instant
+    private let began: ContinuousClock.Instant
+    /// When the head had come: from then on the worker's pace counts.
+    private var bodyBegan: ContinuousClock.Instant
 
     init(left: Int, began: ContinuousClock.Instant) {
         self.left = left
         self.began = began
+        bodyBegan = began
     }
 
     mutating func take(_ head: HTTPResponseHead, _ transfer: WorkerClient.Transfer) -> Bool {
-        firstByte = began.duration(to: .now).wholeNanoseconds
+        bodyBegan = .now
+        firstByte = began.duration(to: bodyBegan).wholeNanoseconds
         guard head.status == 200 || head.status == 206 else { return false }
         failure = transfer.check(head)
         if failure == nil, let length = head.bytes(of: "content-length"),
@@ -191,12 +195,12 @@ private struct TransferState {
         left -= bytes.count
         delivered += bytes.count
         guard paceMinimum > 0, left > 0, isTooSlow(paceMinimum) else { return true }
-        failure = .slow("\(worker.host): \(delivered) bytes in \(began.duration(to: .now))")
+        failure = .slow("\(worker.host): \(delivered) bytes in \(bodyBegan.duration(to: .now))")
         return false
     }
 
     private func isTooSlow(_ paceMinimum: Int) -> Bool {
-        let time = began.duration(to: .now)
+        let time = bodyBegan.duration(to: .now)
         guard time > WorkerClient.paceGrace else { return false }
         return Double(delivered) < Double(paceMinimum) * Double(time.wholeNanoseconds) / 1e9
     }

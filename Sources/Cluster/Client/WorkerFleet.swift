@@ -6,12 +6,12 @@ import Threading
 
 /// The workers of a cluster as one daemon sees them: connections, breakers, times.
 ///
-/// Shared by the links that read bytes and names. Any thread may use it. It has no thread of its own but for a
-/// probe of a worker that was left alone, which ends within the health timeout.
+/// Shared by the links that read bytes and names. Any thread may use it. It has no thread of its own but for
+/// a probe of a worker that was left alone, which ends within the health timeout.
 public final class WorkerFleet: Sendable {
     let options: ClusterOptions
     let client: WorkerClient
-    let metrics = ClusterMetrics()
+    let metrics: ClusterMetrics
     private let directory: any ClusterDirectory
     private let logger: Logger
 
@@ -41,11 +41,22 @@ public final class WorkerFleet: Sendable {
     ///   - directory: Who knows the workers.
     ///   - options: Limits and deadlines.
     ///   - logger: Where is told that workers are left alone.
-    public init(
+    public convenience init(
         directory: any ClusterDirectory,
         options: ClusterOptions = ClusterOptions(),
         logger: Logger = Logger(label: "cluster")
     ) {
+        self.init(directory: directory, options: options, logger: logger, metrics: ClusterMetrics())
+    }
+
+    /// The same, with metrics of its own.
+    init(
+        directory: any ClusterDirectory,
+        options: ClusterOptions,
+        logger: Logger,
+        metrics: ClusterMetrics
+    ) {
+        self.metrics = metrics
         self.directory = directory
         self.options = options
         self.logger = logger

@@ -73,6 +73,8 @@ struct ClusterChaosTests {
         print("chaos: \(worst.reads) reads, worst \(worst.time), store \(cluster.store.spans.count)")
         #expect(worst.time < .seconds(2))
         #expect(worst.reads > 100)
+        let reasons = FallbackReason.allCases.reduce(0) { $0 + cluster.fallbacks($1.rawValue) }
+        #expect(reasons == cluster.store.spans.count)
         #expect(!cluster.store.spans.isEmpty)
         #expect(workers.allSatisfy { !$0.requests.isEmpty })
     }

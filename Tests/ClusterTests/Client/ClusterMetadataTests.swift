@@ -1,6 +1,8 @@
+import Glibc
 import Metadata
 import Pages
 import Synchronization
+import TestServers
 import Testing
 
 @testable import Cluster
@@ -104,6 +106,27 @@ struct ClusterMetadataTests {
         let (_, other, off, silent) = try parts { $0.asksMetadata = false }
         _ = try silent.attributes(of: RelativePath("dir/file"), known: nil)
         #expect(other.healthCount == 0 && off.store.questions.count == 1)
+    }
+
+    @Test func `a worker that is still listing is waited for as long as it lives`() throws {
+        let (script, worker, cluster, metadata) = try parts { $0.patience = .milliseconds(300) }
+        script.answers.withLock { $0.pages[""] = (200, "[\"a\",\"d\",0,0]\n{\"hidden\":0}\n") }
+        worker.mood = .busy(900)
+        try TestThreads.start {
+            usleep(700_000)
+            worker.mood = .well
+        }
+        #expect(try list(metadata).names == ["a"])
+        #expect(cluster.store.questions == [] && worker.requests.count >= 2)
+    }
+
+    @Test func `names of a local store are its own to tell`() throws {
+        let (_, worker, cluster, _) = try parts()
+        let local = StoreDouble(root: "file:///data")
+        let metadata = ClusterMetadata(fleet: cluster.fleet, next: local)
+        #expect(throws: StoreError.notFound) { try metadata.attributes(of: RelativePath("x"), known: nil) }
+        #expect(worker.requests.isEmpty && worker.healthCount == 0)
+        #expect(local.questions == ["attributes x"])
     }
 
     @Test func `a listing comes page by page from one worker, and hidden keys are counted once`() throws {

@@ -50,6 +50,10 @@ struct ClusterSourceTests {
         #expect(try cluster.read(file.span, of: file) == file.bytes)
         #expect(second.requests.map(\.offset) == [60_001])
         #expect(cluster.store.spans == [Span(from: 110_001, to: 200_000)])
+        #expect(cluster.count("alluxio_read_from_workers_bytes_total") == 110_001)
+        #expect(cluster.count("alluxio_fuse_cluster_store_bytes_total") == 89_999)
+        #expect(cluster.fallbacks("broken") == 1)
+        #expect(cluster.count("alluxio_fuse_cluster_failures_total{reason=\"broken\"}") == 2)
     }
 
     @Test(arguments: [
@@ -79,6 +83,7 @@ struct ClusterSourceTests {
         #expect(cluster.store.spans == [file.span])
         let none = TestCluster([], files: [file])
         #expect(try none.read(file.span, of: file) == file.bytes)
+        #expect(cluster.fallbacks("status") == 1 && none.fallbacks("no_workers") == 1)
     }
 
     @Test func `a worker that fails three times is not asked any more, one that lacks a file is`() throws {
@@ -87,6 +92,8 @@ struct ClusterSourceTests {
         worker.mood = .status(500)
         for _ in 0..<10 { #expect(try cluster.read(file.span, of: file) == file.bytes) }
         #expect(worker.requests.count == 3)
+        #expect(cluster.fallbacks("status") == 3 && cluster.fallbacks("open") == 7)
+        #expect(cluster.count("alluxio_fuse_cluster_breakers_opened_total") == 1)
         let other = try WorkerDouble("b", [])
         let second = TestCluster([other.candidate], files: [file])
         for _ in 0..<10 { #expect(try second.read(file.span, of: file) == file.bytes) }
@@ -156,6 +163,7 @@ struct ClusterSourceTests {
         #expect(try cluster.read(file.span, of: file) == file.bytes)
         #expect(cluster.store.spans == [])
         #expect(worker.requests.count >= 3)
+        #expect(cluster.count("alluxio_fuse_cluster_waits_extended_total") == worker.requests.count - 1)
     }
 
     @Test func `a worker that is slower than its peers is not waited for, and soon not asked`() throws {
@@ -174,8 +182,18 @@ struct ClusterSourceTests {
         }
         #expect(times.allSatisfy { $0 < 0.4 }, "\(times)")
         #expect(slow.requests.count == 5)
+        #expect(cluster.count("alluxio_fuse_cluster_hedged_total") == 5)
+        #expect(cluster.fallbacks("slow") == 5 && cluster.fallbacks("open") == 35)
         #expect(times.suffix(30).allSatisfy { $0 < 0.05 }, "\(times)")
         #expect(cluster.store.spans.count == 40)
+    }
+
+    @Test func `a worker whose first byte comes late is not slow for that`() throws {
+        let worker = try WorkerDouble("a", [file])
+        worker.mood = .busy(1300)
+        let cluster = TestCluster([worker.candidate], files: [file])
+        #expect(try cluster.read(file.span, of: file) == file.bytes)
+        #expect(cluster.store.spans == [] && cluster.count("alluxio_fuse_cluster_hedged_total") == 0)
     }
 
     @Test func `a worker that drips is given up, and its bytes are kept`() throws {

@@ -4,8 +4,10 @@ import TestServers
 
 @testable import Cluster
 
-/// A worker of the open-source kind, written from the protocol facts: pages of 1 MiB, no header fields of ours,
-/// and the connection closed without a word wherever it has nothing to say.
+/// A worker of the open-source kind, written from the protocol facts.
+///
+/// Pages of 1 MiB, no header fields of ours, and the connection closed without a word wherever it has nothing
+/// to say.
 final class ForeignDouble: Sendable {
     struct State: Sendable {
         /// Pages that are cached, by file; nil means all.

@@ -1,7 +1,9 @@
 import Glibc
+import Logging
 import Metadata
 import Pages
 import Synchronization
+import Telemetry
 
 @testable import Cluster
 
@@ -16,11 +18,13 @@ final class StoreDouble: SpanSource, MetadataSource {
     }
 
     private let files: [UFSURI: TestFile]
+    private let root: String
     private let state = Mutex(State())
     /// What the store says of every file's last change.
     static let modified: Int64 = 1_700_000_000_500_000_000
 
-    init(_ files: [TestFile] = []) {
+    init(_ files: [TestFile] = [], root: String = "s3://bucket") {
+        self.root = root
         self.files = Dictionary(uniqueKeysWithValues: files.map { ($0.version.uri, $0) })
     }
 
@@ -59,7 +63,7 @@ final class StoreDouble: SpanSource, MetadataSource {
     }
 
     func uri(of path: RelativePath) -> UFSURI {
-        UFSURI(path.isRoot ? "s3://bucket" : "s3://bucket/\(path)")
+        UFSURI(path.isRoot ? root : "\(root)/\(path)")
     }
 
     func attributes(of path: RelativePath, known: EntryKind?) throws(StoreError) -> Attributes {
@@ -97,6 +101,7 @@ struct TestCluster: Sendable {
     let directory: FixedDirectory
     let fleet: WorkerFleet
     let source: ClusterSource
+    private let registry = PrometheusRegistry()
 
     init(
         _ workers: [WorkerCandidate],
@@ -112,8 +117,26 @@ struct TestCluster: Sendable {
         change(&options)
         store = StoreDouble(files)
         directory = FixedDirectory(workers, usesRing: usesRing)
-        fleet = WorkerFleet(directory: directory, options: options)
+        fleet = WorkerFleet(
+            directory: directory,
+            options: options,
+            logger: Logger(label: "test"),
+            metrics: ClusterMetrics(registry)
+        )
         source = ClusterSource(fleet: fleet, next: store, store: store)
+    }
+
+    /// The value of a counter; 0 if it never counted.
+    func count(_ series: String) -> Int {
+        for line in registry.text().split(separator: "\n") where line.hasPrefix(series + " ") {
+            return Int(line.dropFirst(series.utf8.count + 1)) ?? 0
+        }
+        return 0
+    }
+
+    /// How many reads went on to the store for a reason.
+    func fallbacks(_ reason: String) -> Int {
+        count("alluxio_fuse_cluster_fallbacks_total{reason=\"\(reason)\"}")
     }
 
     /// Reads a span, and gives what the sink got.
