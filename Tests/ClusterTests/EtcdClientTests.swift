@@ -5,7 +5,7 @@ import TestServers
 
 @testable import Cluster
 
-@Suite(.timeLimit(.minutes(2)))
+@Suite(.timeLimit(.minutes(10)))
 struct EtcdClientTests {
     @Test func `keys are written, read by prefix in order, and deleted`() throws {
         let client = try ClusterFixture.client(.shared())

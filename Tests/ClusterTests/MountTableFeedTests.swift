@@ -5,7 +5,7 @@ import TestServers
 
 @testable import Cluster
 
-@Suite(.timeLimit(.minutes(2)))
+@Suite(.timeLimit(.minutes(10)))
 struct MountTableFeedTests {
     @Test func `mounts are added, listed and removed`() throws {
         let store = MountTableStore(

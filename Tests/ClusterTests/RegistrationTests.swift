@@ -3,7 +3,7 @@ import TestServers
 
 @testable import Cluster
 
-@Suite(.timeLimit(.minutes(2)))
+@Suite(.timeLimit(.minutes(10)))
 struct RegistrationTests {
     private func entries(_ client: EtcdClient, _ key: String) throws -> [EtcdEntry] {
         try client.read(.key(key)).entries

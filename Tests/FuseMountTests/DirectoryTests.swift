@@ -5,7 +5,7 @@ import Testing
 
 @testable import FuseMount
 
-@Suite(.enabled(if: canMount, "needs root and /dev/fuse"), .timeLimit(.minutes(2)))
+@Suite(.enabled(if: canMount, "needs root and /dev/fuse"), .timeLimit(.minutes(10)))
 struct DirectoryTests {
     private static let count = 20_000
 

@@ -6,7 +6,7 @@ import Testing
 
 @testable import FuseMount
 
-@Suite(.timeLimit(.minutes(2)))
+@Suite(.timeLimit(.minutes(10)))
 struct MountTableTests {
     @Test("a line of mountinfo is read, escapes and optional fields included")
     func line() throws {

@@ -7,7 +7,7 @@ import Testing
 
 @testable import FuseMount
 
-@Suite(.enabled(if: canMount, "needs root and /dev/fuse"), .timeLimit(.minutes(2)))
+@Suite(.enabled(if: canMount, "needs root and /dev/fuse"), .timeLimit(.minutes(10)))
 struct OperationTests {
     @Test("stat shows what the file system says")
     func attributes() throws {

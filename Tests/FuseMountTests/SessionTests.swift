@@ -6,7 +6,7 @@ import Testing
 
 @testable import FuseMount
 
-@Suite(.enabled(if: canMount, "needs root and /dev/fuse"), .timeLimit(.minutes(2)))
+@Suite(.enabled(if: canMount, "needs root and /dev/fuse"), .timeLimit(.minutes(10)))
 struct SessionTests {
     private func session(_ path: String, _ change: (inout MountOptions) -> Void = { _ in }) -> FuseSession {
         var options = MountOptions(mountpoint: path, fsname: "s3://bucket")

@@ -5,7 +5,7 @@ import Testing
 
 @testable import FuseMount
 
-@Suite(.enabled(if: canMount, "needs root and /dev/fuse"), .timeLimit(.minutes(2)))
+@Suite(.enabled(if: canMount, "needs root and /dev/fuse"), .timeLimit(.minutes(10)))
 struct SpliceTests {
     @Test("replies from a file are spliced, each of them", arguments: [128 << 10, 512 << 10])
     func spliced(part: Int) throws {

@@ -23,7 +23,7 @@ private var testProgram: String? {
 
 @Suite(
     .enabled(if: canTestUnprivileged, "needs root, fusermount3, unshare and setpriv"),
-    .timeLimit(.minutes(2))
+    .timeLimit(.minutes(10))
 )
 struct UnprivilegedTests {
     // The device gets the mode that it has on a desktop, in a mount namespace that ends with the script.

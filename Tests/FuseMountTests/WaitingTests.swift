@@ -7,7 +7,7 @@ import Testing
 @testable import FuseMount
 
 /// What happens to requests that wait, and to their callers' signals.
-@Suite(.enabled(if: canMount, "needs root and /dev/fuse"), .timeLimit(.minutes(2)), .serialized)
+@Suite(.enabled(if: canMount, "needs root and /dev/fuse"), .timeLimit(.minutes(10)), .serialized)
 struct WaitingTests {
     /// Reads a file in one sysread and says what came of it; counts the signals it handles.
     private static let reader = """

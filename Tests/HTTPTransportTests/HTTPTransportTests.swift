@@ -4,7 +4,7 @@ import Synchronization
 import Testing
 import TestServers
 
-@Suite(.timeLimit(.minutes(2)))
+@Suite(.timeLimit(.minutes(10)))
 struct HTTPTransportTests {
     private func transport(_ change: (inout HTTPTransportOptions) -> Void = { _ in }) -> HTTPTransport {
         var options = HTTPTransportOptions()

@@ -3,7 +3,7 @@ import HTTPTransport
 import Testing
 import TestServers
 
-@Suite("Deadlines kept to the millisecond", .timeLimit(.minutes(2)))
+@Suite("Deadlines kept to the millisecond", .timeLimit(.minutes(10)))
 struct PreciseTransportTests {
     /// A transport that keeps deadlines to the millisecond.
     private func precise(stall: Duration = .seconds(10)) -> HTTPTransport {

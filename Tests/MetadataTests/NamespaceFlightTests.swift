@@ -5,7 +5,7 @@ import Threading
 
 @testable import Metadata
 
-@Suite("Requests under way", .timeLimit(.minutes(1)))
+@Suite("Requests under way", .timeLimit(.minutes(10)))
 struct NamespaceFlightTests {
     @Test func `one request answers all who ask meanwhile`() throws {
         let fixture = NamespaceFixture()
@@ -126,7 +126,7 @@ struct NamespaceFlightTests {
     }
 }
 
-@Suite("Forgetting", .timeLimit(.minutes(1)))
+@Suite("Forgetting", .timeLimit(.minutes(10)))
 struct NamespaceForgettingTests {
     @Test func `a path takes everything below it along, and its parent's listing, and nothing else`() throws {
         let fixture = NamespaceFixture(nil)

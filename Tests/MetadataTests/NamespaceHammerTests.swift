@@ -8,7 +8,7 @@ import Threading
 @testable import Metadata
 
 /// Many threads look up, list, revalidate and forget, while the store changes; with the real clock.
-@Suite("Under many threads", .serialized, .timeLimit(.minutes(2)))
+@Suite("Under many threads", .serialized, .timeLimit(.minutes(10)))
 struct NamespaceHammerTests {
     private static let directories = 4
     private static let files = 12

@@ -5,7 +5,7 @@ import Testing
 
 @testable import Metadata
 
-@Suite("A directory that is read in several places", .timeLimit(.minutes(3)))
+@Suite("A directory that is read in several places", .timeLimit(.minutes(10)))
 struct ParallelListingTests {
     private func listing(_ bucket: OrderedBucket) throws -> Listing {
         try NamespaceCache(source: bucket, options: NamespaceOptions()).listing(of: .root, mayWait: true)

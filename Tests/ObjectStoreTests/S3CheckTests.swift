@@ -7,7 +7,7 @@ import TestServers
 @testable import ObjectStore
 
 /// What a user is told who cannot mount, and the ways to reach a bucket, on a real server.
-@Suite(.serialized, .timeLimit(.minutes(3)))
+@Suite(.serialized, .timeLimit(.minutes(10)))
 struct S3CheckTests {
     let weed: WeedServer
 

@@ -9,7 +9,7 @@ import TestServers
 @testable import ObjectStore
 
 /// The store against a server that gives wrong answers on purpose.
-@Suite(.timeLimit(.minutes(2)))
+@Suite(.timeLimit(.minutes(10)))
 struct S3FaultTests {
     static let data = (0..<1000).map { UInt8(truncatingIfNeeded: $0 &* 7) }
     let credentials = FixedCredentials("key", "secret", sessionToken: "token+/=")

@@ -6,7 +6,7 @@ import Synchronization
 import Testing
 import TestServers
 
-@Suite(.serialized, .timeLimit(.minutes(5)))
+@Suite(.serialized, .timeLimit(.minutes(10)))
 struct S3ParallelListingTests {
     private let weed: WeedServer
     private let transport = HTTPTransport()

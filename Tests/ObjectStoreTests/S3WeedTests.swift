@@ -39,7 +39,7 @@ func fetched(_ store: S3Store, _ path: String, _ span: Span? = nil) throws -> [U
     return bytes
 }
 
-@Suite(.serialized, .timeLimit(.minutes(5)))
+@Suite(.serialized, .timeLimit(.minutes(10)))
 struct S3WeedTests {
     let weed: WeedServer
     let transport = HTTPTransport()

@@ -6,7 +6,7 @@ import Testing
 
 @testable import Servers
 
-@Suite(.serialized, .timeLimit(.minutes(5)))
+@Suite(.serialized, .timeLimit(.minutes(10)))
 struct ConnectionTests {
     private func worker(_ change: @escaping (inout WorkerOptions) -> Void = { _ in }) async throws
         -> WorkerFixture

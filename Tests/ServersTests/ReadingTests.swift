@@ -6,7 +6,7 @@ import Testing
 
 @testable import Servers
 
-@Suite(.serialized, .timeLimit(.minutes(5)))
+@Suite(.serialized, .timeLimit(.minutes(10)))
 struct ReadingTests {
     @Test(arguments: [true, false])
     func `pages and ranges are the bytes of the object, cold and warm`(_ onDisk: Bool) async throws {

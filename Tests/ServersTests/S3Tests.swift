@@ -13,7 +13,7 @@ private final class Everybody: WorkerDirectory {
     func set(_ value: WorkerAddress) { address.withLock { $0 = value } }
 }
 
-@Suite(.serialized, .timeLimit(.minutes(5)))
+@Suite(.serialized, .timeLimit(.minutes(10)))
 struct S3Tests {
     @Test func `objects are given whole and in ranges`() async throws {
         let worker = try await WorkerFixture()

@@ -41,7 +41,7 @@ private struct OneOther: WorkerDirectory {
     }
 }
 
-@Suite(.serialized, .timeLimit(.minutes(5)))
+@Suite(.serialized, .timeLimit(.minutes(10)))
 struct StatusTests {
     private func decode<Value: Decodable>(_ answer: HTTPResponse, as type: Value.Type) throws -> Value {
         try JSONDecoder().decode(type, from: Data(answer.body))

@@ -6,7 +6,7 @@ import TestServers
 
 @testable import Cluster
 
-@Suite("Workers that fail under load", .timeLimit(.minutes(3)))
+@Suite("Workers that fail under load", .timeLimit(.minutes(10)))
 struct ClusterChaosTests {
     private final class Worst: Sendable {
         private let value = Mutex(Duration.zero)

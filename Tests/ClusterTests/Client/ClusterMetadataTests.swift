@@ -7,7 +7,7 @@ import Testing
 
 @testable import Cluster
 
-@Suite("Names and attributes from workers", .timeLimit(.minutes(2)))
+@Suite("Names and attributes from workers", .timeLimit(.minutes(10)))
 struct ClusterMetadataTests {
     private let file = TestFile("dir/file", size: 1000)
 

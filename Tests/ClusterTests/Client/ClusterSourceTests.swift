@@ -6,7 +6,7 @@ import TestServers
 
 @testable import Cluster
 
-@Suite("Reading through workers", .timeLimit(.minutes(2)))
+@Suite("Reading through workers", .timeLimit(.minutes(10)))
 struct ClusterSourceTests {
     private let file = TestFile("dir/a file", size: 200_000)
 

@@ -4,7 +4,7 @@ import Testing
 
 @testable import Cluster
 
-@Suite("Workers that are not ours", .timeLimit(.minutes(2)))
+@Suite("Workers that are not ours", .timeLimit(.minutes(10)))
 struct ForeignWorkerTests {
     private static let mebibyte = 1 << 20
     private let file = TestFile("big", size: 5 * mebibyte / 2)

@@ -39,7 +39,7 @@ final class S3Fixture: StoreFixture {
     private func key(_ path: RelativePath) -> [UInt8] { Array("\(Self.prefix)/".utf8) + path.bytes }
 }
 
-@Suite(.serialized, .timeLimit(.minutes(5))) struct S3ConformanceTests {
+@Suite(.serialized, .timeLimit(.minutes(10))) struct S3ConformanceTests {
     @Test(arguments: StoreConformance.allCases)
     func anS3StoreKeepsEveryPromise(_ promise: StoreConformance) throws {
         try promise.check(S3Fixture())

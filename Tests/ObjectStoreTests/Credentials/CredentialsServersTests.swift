@@ -6,7 +6,7 @@ import TestServers
 import Testing
 
 /// The whole chain over sockets: moto's STS, and a small server of IMDSv2, ECS and EKS as documented.
-@Suite(.serialized, .timeLimit(.minutes(3))) struct CredentialsServersTests {
+@Suite(.serialized, .timeLimit(.minutes(10))) struct CredentialsServersTests {
     private static let metadata = Result { try MetadataServer() }
     private static let moto = Result { try MotoServer() }
 

@@ -6,7 +6,7 @@ import Testing
 
 @testable import ObjectStore
 
-@Suite(.timeLimit(.minutes(2))) struct LocalStoreTests {
+@Suite(.timeLimit(.minutes(10))) struct LocalStoreTests {
     private let fixture: LocalFixture
     private var store: LocalStore { fixture.local }
 
