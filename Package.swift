@@ -14,6 +14,12 @@ let c: [CSetting] = [.enableWarning("all"), .enableWarning("extra"), .treatAllWa
 let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
 let metrics: Target.Dependency = .product(name: "CoreMetrics", package: "swift-metrics")
 
+let nio: [Target.Dependency] = [
+    .product(name: "NIOCore", package: "swift-nio"),
+    .product(name: "NIOPosix", package: "swift-nio"),
+    .product(name: "NIOHTTP1", package: "swift-nio"),
+]
+
 let package = Package(
     name: "alluxio-fuse",
     products: [
@@ -27,6 +33,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-configuration", from: "1.4.0", traits: []),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
         .package(url: "https://github.com/apple/swift-metrics", from: "2.13.0"),
+        .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
     ],
     targets: [
         // L0: C libraries and system calls.
@@ -91,13 +98,12 @@ let package = Package(
             ],
             swiftSettings: swift
         ),
-        .executableTarget(
-            name: "Alluxio",
-            dependencies: [
-                "Cluster", "ObjectStore", "HTTPTransport", "PageCache", "Metadata", "Pages", "Settings",
-                "Telemetry", "Threading", logging, metrics,
-                .product(name: "ArgumentParser", package: "swift-argument-parser"),
-            ],
+
+        // L3: the worker's side. The daemon does not link it.
+        .target(
+            name: "Servers",
+            dependencies: ["Pages", "Metadata", "PageCache", "HTTPTransport", "CCrypto", logging, metrics]
+                + nio,
             swiftSettings: swift
         ),
 
@@ -107,6 +113,15 @@ let package = Package(
             dependencies: [
                 "Cluster", "ObjectStore", "HTTPTransport", "Metadata", "Pages", "Threading", logging, metrics,
                 .product(name: "Configuration", package: "swift-configuration"),
+            ],
+            swiftSettings: swift
+        ),
+        .executableTarget(
+            name: "Alluxio",
+            dependencies: [
+                "Cluster", "ObjectStore", "HTTPTransport", "PageCache", "Metadata", "Pages", "Settings",
+                "Telemetry", "Threading", logging, metrics,
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: swift
         ),
@@ -168,7 +183,11 @@ let package = Package(
             exclude: ["Vectors"],
             swiftSettings: swift
         ),
-        .testTarget(name: "AlluxioTests", dependencies: ["Alluxio", "Cluster"], swiftSettings: swift),
+        .testTarget(
+            name: "AlluxioTests",
+            dependencies: ["Alluxio", "Cluster"],
+            swiftSettings: swift
+        ),
         .target(name: "CMountTestSupport", path: "Tests/CMountTestSupport", cSettings: c),
         .testTarget(
             name: "FuseMountTests",
@@ -193,6 +212,14 @@ let package = Package(
         .testTarget(
             name: "AlluxioFuseTests",
             dependencies: ["AlluxioFuse", "Settings", "Cluster", "Metadata", "Pages", "Telemetry", logging],
+            swiftSettings: swift
+        ),
+        .testTarget(
+            name: "ServersTests",
+            dependencies: [
+                "Servers", "ObjectStore", "PageCache", "HTTPTransport", "Metadata", "Pages", "TestServers",
+                logging,
+            ] + nio,
             swiftSettings: swift
         ),
         .testTarget(name: "TidyTests", swiftSettings: swift),

@@ -32,13 +32,17 @@ struct LayerTests {
             "FileSystem", "PageCache", "FuseMount", "CFuse3", "CFuse3Shim", "AlluxioFuse", "Alluxio",
             "Servers",
         ],
+        "Servers": [
+            "CCurl", "CCurlShim", "ObjectStore", "Cluster", "FileSystem", "FuseMount", "CFuse3", "CFuse3Shim",
+            "Settings", "AlluxioFuse", "Alluxio",
+        ],
     ]
     private static let upper: Set<String> = [
         "FileSystem", "PageCache", "Cluster", "FuseMount", "Servers", "Settings", "AlluxioFuse", "Alluxio",
     ]
     private static let own: [String] = [
         "Pages", "Metadata", "HTTPTransport", "Telemetry", "FileSystem", "PageCache", "ObjectStore",
-        "Cluster", "FuseMount", "Settings", "AlluxioFuse", "Alluxio",
+        "Cluster", "FuseMount", "Servers", "Settings", "AlluxioFuse", "Alluxio",
         "Threading", "CFuse3", "CFuse3Shim", "CCurl", "CCurlShim", "CCrypto",
         "CLinux",
     ]
