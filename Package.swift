@@ -119,8 +119,8 @@ let package = Package(
         .executableTarget(
             name: "Alluxio",
             dependencies: [
-                "Cluster", "ObjectStore", "HTTPTransport", "PageCache", "Metadata", "Pages", "Settings",
-                "Telemetry", "Threading", logging, metrics,
+                "Servers", "Cluster", "ObjectStore", "HTTPTransport", "PageCache", "Metadata", "Pages",
+                "Settings", "Telemetry", "Threading", logging, metrics,
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: swift
@@ -185,7 +185,7 @@ let package = Package(
         ),
         .testTarget(
             name: "AlluxioTests",
-            dependencies: ["Alluxio", "Cluster"],
+            dependencies: ["Alluxio", "Cluster", "Pages", "Settings"],
             swiftSettings: swift
         ),
         .target(name: "CMountTestSupport", path: "Tests/CMountTestSupport", cSettings: c),
