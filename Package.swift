@@ -183,7 +183,11 @@ let package = Package(
             exclude: ["Vectors"],
             swiftSettings: swift
         ),
-        .testTarget(name: "AlluxioTests", dependencies: ["Alluxio", "Cluster"], swiftSettings: swift),
+        .testTarget(
+            name: "AlluxioTests",
+            dependencies: ["Alluxio", "Cluster", "Pages", "Settings"],
+            swiftSettings: swift
+        ),
         .target(name: "CMountTestSupport", path: "Tests/CMountTestSupport", cSettings: c),
         .testTarget(
             name: "FuseMountTests",

@@ -22,34 +22,39 @@ struct RingLocateCommand: ParsableCommand {
             One JSON line for each URI, in the order of the command line:
             {"uri":"…","fileId":"…","workers":[{"version":1,"identifier":"…"},…]}
 
-            A ring file is a JSON list of {"version":1,"identifier":"<32 hexadecimal digits>"}.
+            A ring file is a JSON list of {"version":1,"identifier":"<32 hexadecimal digits>"}; the word etcd
+            stands for the workers of the live cluster, as the settings know them.
             """
     )
 
-    @Option(help: ArgumentHelp("The file that lists the workers.", valueName: "file.json"))
+    @Option(help: ArgumentHelp("The file that lists the workers, or etcd.", valueName: "file.json|etcd"))
     var ring: String
 
     @Option(
-        help: ArgumentHelp("Virtual nodes of each worker, as in all clients of the cluster.", valueName: "n")
+        help: ArgumentHelp(
+            "Virtual nodes of each worker, as in all clients; without it, 2000 or as the settings say.",
+            valueName: "n"
+        )
     )
-    var virtualNodes = HashRing.virtualNodesDefault
+    var virtualNodes: Int?
 
     @Option(help: ArgumentHelp("How many different workers for each URI.", valueName: "k"))
     var count = 1
+
+    @OptionGroup var arguments: SettingsArguments
 
     @Argument(help: ArgumentHelp("The whole address of a file, as s3://bucket/key.", valueName: "uri"))
     var uris: [String]
 
     func run() throws {
         let source = try checkedSource()
-        let workers = try source.workers()
-        let ring = HashRing(members: workers.map { HashRing.Member($0, virtualNodes: virtualNodes) })
+        let ring = try source.ring(virtualNodes: virtualNodes, arguments)
         try StandardStreams.output(uris.map { line(for: UFSURI($0), on: ring) }.joined())
     }
 
     /// Checks the whole command line before any work.
     private func checkedSource() throws(Failure) -> RingSource {
-        guard (1...HashRing.virtualNodesMaximum).contains(virtualNodes) else {
+        if let virtualNodes, !(1...HashRing.virtualNodesMaximum).contains(virtualNodes) {
             throw .usage(
                 "--virtual-nodes \(virtualNodes) is not possible; use 1...\(HashRing.virtualNodesMaximum)"
             )

@@ -3,8 +3,14 @@ import Glibc
 import Settings
 
 do {
-    var command = try AlluxioCommand.parseAsRoot(try CommandLineText.words())
-    try command.run()
+    let words = try CommandLineText.words()
+    if AlluxioCommand.asksForProperties(words) {
+        let isMarkdown = words.contains("--markdown")
+        try StandardStreams.output(ConfigurationDocument.make(markdown: isMarkdown))
+    } else {
+        var command = try AlluxioCommand.parseAsRoot(AlluxioCommand.separated(words))
+        try command.run()
+    }
 } catch let failure as Failure {
     StandardStreams.complain(failure.message)
     exit(failure.kind.rawValue)

@@ -45,6 +45,7 @@ package enum ConfigurationDocument {
 
         1. `-o name=value` on the command line or in `/etc/fstab`. Several with commas; `\\,` is a comma in a
            value and `\\\\` a backslash. An unknown name is refused. The last one of a name counts.
+           For `alluxio`, `-D name=value`, where commas and backslashes belong to the value.
         2. The mount options in `alluxio.fuse.mount.options`, wherever that is set.
         3. The environment, for names that begin with `alluxio.`: upper case, with `_` for every dot, so that
            `alluxio.user.client.cache.size` is `ALLUXIO_USER_CLIENT_CACHE_SIZE`. An empty variable counts as

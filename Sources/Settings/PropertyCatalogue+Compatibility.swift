@@ -58,7 +58,6 @@ extension Property {
             .flag,
             because: "`alluxio.user.file.metadata.sync.interval=0` is how to trust nothing."
         ),
-        .accepted("alluxio.dora.client.ufs.root", .text, because: "the store is named on the command line."),
         .accepted(
             "alluxio.user.position.reader.streaming.multiplier",
             anyCount,

@@ -27,8 +27,10 @@ extension Property {
     package static let workerS3Enabled = Property(
         "alluxio.worker.s3.api.enabled",
         .flag,
-        default: "false",
-        "Whether the worker serves the S3 API for reading: each mount is a bucket."
+        """
+        Whether the worker serves the S3 API for reading: each mount is a bucket. Without it, true unless a \
+        token is set, since the token does not guard that port.
+        """
     )
     package static let workerS3Port = Property(
         "alluxio.worker.rest.port",
@@ -48,8 +50,10 @@ extension Property {
     package static let workerPageDirectories = Property(
         "alluxio.worker.page.store.dirs",
         .text,
-        default: "/tmp/alluxio_cache",
-        "Directories of cached data, absolute paths with commas between; each for one worker only."
+        """
+        Directories of cached data, absolute paths with commas between; each for one worker only, and each \
+        file in one of them. Without any, data is kept in memory, in half of the memory limit.
+        """
     )
     package static let workerPageSizes = Property(
         "alluxio.worker.page.store.sizes",

@@ -65,7 +65,7 @@ package enum PropertyCatalogue {
         PropertyGroup(
             title: "Worker",
             introduction: "Of a worker: `alluxio process start worker`.",
-            properties: Property.worker
+            properties: Property.worker + Property.workerService
         ),
         PropertyGroup(
             title: "Accepted without effect",

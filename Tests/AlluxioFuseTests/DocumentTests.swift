@@ -32,7 +32,8 @@ private func document(_ name: String) throws -> String {
         // A field of /v1/ufsInfo, whose name is not ours.
         used.remove("alluxio_path")
         #expect(used.count > 20)
-        #expect(used.subtracting(known) == [], "not in the catalogue")
+        let fieldsOfJSON: Set = ["alluxio_path"]
+        #expect(used.subtracting(known).subtracting(fieldsOfJSON) == [], "not in the catalogue")
         #expect(known.subtracting(used) == [], "not in the sources")
     }
 
@@ -55,6 +56,7 @@ private func document(_ name: String) throws -> String {
         let text = try document("cli.md")
         for word in [
             "alluxio-fuse mount", "alluxio-fuse umount", "alluxio-fuse stat", "help properties", "| 32 |",
+            "alluxio process start worker", "alluxio info nodes", "alluxio mount add", "alluxio fs location",
         ] {
             #expect(text.contains(word), "\(word)")
         }

@@ -128,7 +128,7 @@ struct RingCommandTests {
     @Test func theRingIsNotGuessed() throws {
         expectOneLine(try AlluxioRun(["ring", "locate", uri]), code: 2, ["--ring"])
         expectOneLine(try AlluxioRun(["ring", "locate", "--ring", "", uri]), code: 2, ["--ring"])
-        expectOneLine(try AlluxioRun(["ring", "locate", "--ring", "etcd", uri]), code: 2, ["give a file"])
+        expectOneLine(try AlluxioRun(["ring", "locate", "--ring", "etcd", uri]), code: 2, ["endpoints"])
     }
 
     @Test func anArgumentThatIsNotUTF8IsNotTakenForAnother() throws {

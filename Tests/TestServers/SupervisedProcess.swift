@@ -29,6 +29,10 @@ public final class SupervisedProcess: Sendable {
     private let isStopped = Atomic(false)
 
     private static let supervisor = """
+        # Sockets of the test must close when it closes them, not when these processes end.
+        for open in /proc/$$/fd/*; do
+            [ "${open##*/}" -le 2 ] || eval "exec ${open##*/}>&-"
+        done
         dir=$1; shift
         set -m
         "$@" >"$dir/output" 2>&1 </dev/null &

@@ -11,7 +11,7 @@ import pytest
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
-from rig import content, mounts, processes  # noqa: E402
+from rig import cluster, content, mounts, processes  # noqa: E402
 from rig.proxy import Proxy  # noqa: E402
 from rig.weed import Weed  # noqa: E402
 
@@ -132,6 +132,26 @@ def bucket(s3, client):
     client.create_bucket(Bucket=name)
     yield Bucket(s3, client, name)
     client.delete_bucket(Bucket=name)
+
+
+@pytest.fixture(scope="module")
+def workers(folder, session_proxy):
+    """A cluster of three; its S3 goes through the counting proxy."""
+    made = cluster.Cluster(os.path.join(folder, "cluster"), session_proxy.endpoint)
+    try:
+        yield made.start()
+    finally:
+        made.stop()
+
+
+@pytest.fixture
+def mounted(workers, bucket, proxy):
+    """A bucket that all workers serve at /s3."""
+    workers.mount("/s3", bucket.uri)
+    yield bucket
+    workers.unmount("/s3")
+    for item in bucket.client.list_objects_v2(Bucket=bucket.name).get("Contents", []):
+        bucket.delete(item["Key"])
 
 
 @pytest.fixture(scope="session")

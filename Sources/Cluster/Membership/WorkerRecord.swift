@@ -47,6 +47,8 @@ public struct WorkerRecord: Hashable, Sendable {
     public var generationNumber: Int64 = -1
     /// How many bytes it can cache: our additive field `CapacityBytes`; nil if the worker does not say.
     public var capacityBytes: Int64?
+    /// The port of its S3 API: our additive field `S3Port`; nil if it has none, or does not say.
+    public var s3Port: Int?
 
     /// Describes a worker.
     /// - Parameters:
@@ -77,6 +79,7 @@ public struct WorkerRecord: Hashable, Sendable {
         state = document.state ?? "AUTHORIZED"
         generationNumber = document.generationNumber ?? -1
         capacityBytes = document.capacityBytes
+        s3Port = document.s3Port
     }
 
     /// The JSON value of the worker's keys: all fields, sorted by name, the same bytes every time.
@@ -98,6 +101,7 @@ extension WorkerRecord {
         var generationNumber: Int64?
         var entityName: String?
         var capacityBytes: Int64?
+        var s3Port: Int?
 
         enum CodingKeys: String, CodingKey {
             case identity = "Identity"
@@ -106,6 +110,7 @@ extension WorkerRecord {
             case generationNumber = "GenerationNumber"
             case entityName = "ServiceEntityName"
             case capacityBytes = "CapacityBytes"
+            case s3Port = "S3Port"
         }
 
         init(_ record: WorkerRecord) {
@@ -115,6 +120,7 @@ extension WorkerRecord {
             generationNumber = record.generationNumber
             entityName = record.identity.entityName
             capacityBytes = record.capacityBytes
+            s3Port = record.s3Port
         }
     }
 

@@ -19,11 +19,11 @@ def _base64(text):
 class Etcd:
     """One member; `folder` holds its data and goes with it."""
 
-    def __init__(self, folder, cluster="DefaultAlluxioCluster"):
+    def __init__(self, folder, cluster="DefaultAlluxioCluster", process_spawn=processes.spawn):
         if not shutil.which("etcd"):
             raise FileNotFoundError("etcd is not installed: run scripts/test, or apt-get install etcd-server")
         os.makedirs(folder, exist_ok=True)
-        self.folder, self.cluster = folder, cluster
+        self.folder, self.cluster, self.process_spawn = folder, cluster, process_spawn
         self.client_port, self.peer_port = processes.free_ports(2)
         self.endpoint = f"http://127.0.0.1:{self.client_port}"
         self.start()
@@ -36,7 +36,7 @@ class Etcd:
         command += ["--listen-peer-urls", peer, "--initial-advertise-peer-urls", peer]
         command += ["--initial-cluster", f"one={peer}"]
         with open(os.path.join(self.folder, "etcd.log"), "ab") as log:
-            self.process = processes.spawn(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+            self.process = self.process_spawn(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         processes.wait_until(self._answers, 30, "etcd answers")
 
     def _answers(self):
