@@ -33,7 +33,7 @@ class Nginx:
         config = os.path.join(folder, "nginx.conf")
         with open(config, "w") as file:
             file.write(
-                f"daemon off; worker_processes 2; pid {folder}/nginx.pid; error_log {folder}/nginx.log;\n"
+                f"daemon off; user root; worker_processes 2; pid {folder}/nginx.pid; error_log {folder}/nginx.log;\n"
                 "events {} http { access_log off; sendfile on; keepalive_requests 1000000000;\n"
                 f"client_body_temp_path {folder}/body;\n"
                 f"server {{ listen 127.0.0.1:{self.port}; root {root}; }} }}\n"
