@@ -177,8 +177,8 @@ let package = Package(
         .testTarget(
             name: "ClusterTests",
             dependencies: [
-                "Cluster", "HTTPTransport", "Metadata", "Pages", "Telemetry", "TestServers", "Threading",
-                "CCrypto", logging,
+                "Cluster", "HTTPTransport", "Metadata", "Pages", "Telemetry", "SeededRandom", "TestServers",
+                "Threading", "CCrypto", logging,
             ],
             exclude: ["Vectors"],
             swiftSettings: swift

@@ -64,28 +64,17 @@ def pages(stand):
     return facts
 
 
+FORMS = (("kernel cache", {}), ("direct_io", {"direct_io": True}))
+
+
 def sequential(stand):
     """One stream through the mount from a warm worker, beside 8 parallel GETs from that worker."""
-    facts = []
     cluster = stand.cluster(1)
     owner = warmed(stand, cluster, *LARGE)
-    uri = f"s3://{BUCKET}/{LARGE[0]}"
-    for name, options in (("kernel cache", {}), ("direct_io", {"direct_io": True})):
-        ours, bare, cpus = [], [], []
-        stand.proxy.clear()
-        for _ in range(stand.rounds):
-            mounted = stand.mount(cluster, **options)
-            path = mounted.at(LARGE[0])
-            os.stat(path)
-            before = mounted.cpu()
-            began = time.perf_counter()
-            reader = subprocess.Popen(["dd", f"if={path}", "of=/dev/null", "bs=1M", "status=none"])
-            _, _, usage = os.wait4(reader.pid, 0)
-            ours.append(GIB / MIB / (time.perf_counter() - began))
-            cpus.append(mounted.cpu() - before + usage.ru_utime + usage.ru_stime)
-            mounted.stop()
-            bare.append(parallel_gets(owner, uri, GIB, 8))
-        mine, other, cpu = (statistics.median(found) for found in (ours, bare, cpus))
+    stand.proxy.clear()
+    facts = []
+    for name, options in FORMS:
+        mine, other, cpu = streamed(stand, cluster, owner.url, options)
         found = f"{mine:.0f} MiB/s (8 GETs {other:.0f}, ratio {ratio(mine, other):.2f})"
         facts.append((f"one stream, {name}", found, "0.65", mine >= 0.65 * other))
         facts.append((f"daemon and reader, {name}", f"{cpu:.2f} CPU-s/GiB", "1.35", cpu <= 1.35))
@@ -94,14 +83,57 @@ def sequential(stand):
     return facts
 
 
-def parallel_gets(owner, uri, size, ways):
+def latency(stand):
+    """The same with 5 and 30 ms for every request to the worker."""
+    cluster = stand.cluster(1)
+    owner = warmed(stand, cluster, *LARGE)
+    proxy = stand.before(owner)
+    facts = []
+    for milliseconds in (5, 30):
+        proxy.latency(milliseconds / 1000)
+        for name, options in FORMS:
+            mine, other, _ = streamed(
+                stand, cluster, proxy.endpoint, {**options, **static(f"127.0.0.1:{proxy.port}")}
+            )
+            found = f"{mine:.0f} MiB/s (8 GETs {other:.0f}, ratio {ratio(mine, other):.2f})"
+            facts.append((f"{milliseconds} ms, one stream, {name}", found, "–", None))
+    return facts
+
+
+def static(place):
+    """Options of a mount that is told its worker."""
+    return {
+        "alluxio.worker.membership.manager.type": "STATIC",
+        "alluxio.worker.static.membership.list": place,
+    }
+
+
+def streamed(stand, cluster, url, options):
+    """Medians of: MiB/s of one stream, MiB/s of 8 GETs from `url`, CPU of daemon and reader for 1 GiB."""
+    ours, bare, cpus = [], [], []
+    for _ in range(stand.rounds):
+        mounted = stand.mount(cluster, **options)
+        path = mounted.at(LARGE[0])
+        os.stat(path)
+        before = mounted.cpu()
+        began = time.perf_counter()
+        reader = subprocess.Popen(["dd", f"if={path}", "of=/dev/null", "bs=1M", "status=none"])
+        _, _, usage = os.wait4(reader.pid, 0)
+        ours.append(GIB / MIB / (time.perf_counter() - began))
+        cpus.append(mounted.cpu() - before + usage.ru_utime + usage.ru_stime)
+        mounted.stop()
+        bare.append(parallel_gets(url, f"s3://{BUCKET}/{LARGE[0]}", GIB, 8))
+    return tuple(statistics.median(found) for found in (ours, bare, cpus))
+
+
+def parallel_gets(url, uri, size, ways):
     """MiB/s of some curls, a range each."""
     step = size // ways
     began = time.perf_counter()
     children = [
         subprocess.Popen(
             ["curl", "-sf", "-o", "/dev/null",
-             f"{owner.url}/v1/range/0?ufsFullPath={uri}&offset={start}&length={step}"]
+             f"{url}/v1/range/0?ufsFullPath={uri}&offset={start}&length={step}"]
         )
         for start in range(0, size, step)
     ]  # fmt: skip
@@ -217,40 +249,79 @@ class Readers:
         for thread in self.threads:
             thread.join(90)
 
+    def facts(self, name):
+        """Ends the reading; what is to be said of it."""
+        self.stop()
+        return [
+            (f"{name}: reads", self.reads, "–", None),
+            (f"{name}: errors", len(self.errors), "0", not self.errors),
+            (f"{name}: reads with wrong bytes", self.wrong, "0", self.wrong == 0),
+            (f"{name}: worst read", f"{self.worst:.2f} s", "2 s", self.worst <= 2),
+        ]
 
-def chaos(stand):
-    """8 readers while one of three workers is killed, stopped, and all are restarted one after the other."""
+
+def read_files(stand):
+    """Objects for ``Readers``."""
     files = []
     for index in range(48):
         key = f"chaos/{index}"
         files.append((key, content.made(key, 8 * MIB)))
         stand.client.put_object(Bucket=BUCKET, Key=key, Body=files[-1][1])
+    return files
+
+
+# Little memory, so that reads go to the workers.
+FORGETFUL = {"alluxio.user.client.cache.memory.size": "16MB", "direct_io": True}
+
+
+def chaos(stand):
+    """8 readers while one of three workers is killed, stopped, and all are restarted one after the other."""
+    files = read_files(stand)
     facts = []
     for name, harm in (("kill -9", killed), ("SIGSTOP", stopped), ("rolling restart", rolled)):
         cluster = stand.cluster(3)
-        # Little memory, so that reads go to the workers.
-        mounted = stand.mount(
-            cluster, **{"alluxio.user.client.cache.memory.size": "16MB", "direct_io": True}
-        )
-        readers = Readers(mounted, 8, files)
+        readers = Readers(stand.mount(cluster, **FORGETFUL), 8, files)
         time.sleep(3)
         harm(cluster)
         time.sleep(4)
-        readers.stop()
-        is_barred = name != "rolling restart"
-        facts += [
-            (f"{name}: reads", readers.reads, "–", None),
-            (f"{name}: errors", len(readers.errors), "0", not readers.errors),
-            (f"{name}: reads with wrong bytes", readers.wrong, "0", readers.wrong == 0),
-            (
-                f"{name}: worst read",
-                f"{readers.worst:.2f} s",
-                "2 s" if is_barred else "–",
-                readers.worst <= 2 if is_barred else None,
-            ),
-        ]
+        facts += readers.facts(name)
         stand.release()
     return facts
+
+
+def faults(stand):
+    """8 readers while one of three workers answers badly: a proxy before it sees to that."""
+    files = read_files(stand)
+    facts = []
+    for name, harm in FAULTS.items():
+        cluster = stand.cluster(3)
+        proxy = stand.before(cluster.workers[0])
+        places = [f"127.0.0.1:{proxy.port}"] + [f"{it.host}:{HTTP_PORT}" for it in cluster.workers[1:]]
+        listed = os.path.join(stand.folder, "workers")
+        with open(listed, "w") as file:
+            file.write("\n".join(places) + "\n")
+        options = {
+            "alluxio.worker.membership.manager.type": "STATIC",
+            "alluxio.worker.static.membership.manager.config.file": listed,
+        }
+        readers = Readers(stand.mount(cluster, **FORGETFUL, **options), 8, files)
+        time.sleep(3)
+        harm(proxy)
+        time.sleep(4)
+        facts += readers.facts(name)
+        stand.release()
+    return facts
+
+
+FAULTS = {
+    "status 500": lambda proxy: proxy.answer(500, "Broken"),
+    "too short": lambda proxy: proxy.corrupt("short"),
+    "too long": lambda proxy: proxy.corrupt("long"),
+    "cut after 10 KB": lambda proxy: proxy.cut(after=10_000),
+    "no byte any more": lambda proxy: proxy.stall(),
+    "connections refused": lambda proxy: proxy.down(),
+    "700 ms slower": lambda proxy: proxy.latency(0.7),
+}
 
 
 def killed(cluster):
@@ -322,5 +393,5 @@ def memory(stand):
 
 MEASURES = {
     measure.__name__.replace("_", "-"): measure
-    for measure in (pages, sequential, random_4k, fan_in, chaos, restart, metadata, memory)
+    for measure in (pages, sequential, latency, random_4k, fan_in, chaos, faults, restart, metadata, memory)
 }

@@ -33,7 +33,8 @@ class Nginx:
         config = os.path.join(folder, "nginx.conf")
         with open(config, "w") as file:
             file.write(
-                f"daemon off; user root; worker_processes 2; pid {folder}/nginx.pid; error_log {folder}/nginx.log;\n"
+                f"daemon off; user root; worker_processes 2; pid {folder}/nginx.pid;\n"
+                f"error_log {folder}/nginx.log;\n"
                 "events {} http { access_log off; sendfile on; keepalive_requests 1000000000;\n"
                 f"client_body_temp_path {folder}/body;\n"
                 f"server {{ listen 127.0.0.1:{self.port}; root {root}; }} }}\n"
@@ -94,6 +95,12 @@ class Stand:
         self.mounted.append(mounted)
         options = {"endpoint": self.proxy.endpoint, "sync": "60s", **cluster.client_settings, **options}
         return mounted.start(f"s3://{BUCKET}", options)
+
+    def before(self, worker):
+        """A proxy before the HTTP port of a worker, which can slow and spoil its answers."""
+        made = Proxy(worker.url)
+        self.others.append(made)
+        return made
 
     def nginx(self):
         """nginx on the made files."""

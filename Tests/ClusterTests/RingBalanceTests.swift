@@ -1,4 +1,5 @@
 import Pages
+import SeededRandom
 import Testing
 
 @testable import Cluster

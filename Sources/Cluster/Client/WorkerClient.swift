@@ -44,7 +44,7 @@ struct WorkerClient: Sendable {
         do throws(TransportError) {
             response = try transport.send(request, bodyLimitBytes: Self.messageMaximumBytes)
         } catch {
-            throw failure(error, worker, limit: limit, hasHead: true)
+            throw failure(error, worker, limit: options.patience, hasHead: false)
         }
         guard response.head.status == 200 else {
             throw .status(response.head.status, "\(worker.host): not well")
@@ -137,7 +137,8 @@ struct WorkerClient: Sendable {
     ) -> WorkerFailure {
         switch error {
         case .cannotConnect(let text), .untrusted(let text): .connect(text)
-        case .timedOut(let text): !hasHead && limit < options.patience ? .slow(text) : .silent(text)
+        // A worker that has begun to answer has the bytes: it does not wait for the store, it is stuck.
+        case .timedOut(let text): hasHead || limit < options.patience ? .slow(text) : .silent(text)
         case .broken(let text): .broken(text)
         case .tooLarge(let limit): .wrong("\(worker.host): an answer of more than \(limit) bytes")
         case .invalid(let text): .wrong(text)

@@ -60,11 +60,13 @@ extension S3Store {
     }
 
     private func head(_ key: [UInt8], _ attempt: S3Client.Attempt) throws(S3Failure) -> Attributes {
+        let request = S3Request(.headObject, key: key)
         let head: HTTPResponseHead
         do throws(S3Failure) {
-            head = try client.send(S3Request(.headObject, key: key), timeout: attempt.timeout) { _ in }
+            head = try client.send(request, timeout: attempt.timeout) { _ in }
         } catch {
-            throw try reason(for: error, key, attempt)
+            if let reason = try reason(for: error, key, attempt) { throw reason }
+            head = try client.send(request, timeout: attempt.timeout) { _ in }
         }
         guard let length = head["content-length"].flatMap({ Int64($0) }), length >= 0 else {
             throw .malformed("HEAD has no length")
@@ -80,11 +82,13 @@ extension S3Store {
     /// can be cured (skewed clock, expired token).
     ///
     /// A GET of the first byte tells which.
+    /// - Returns: nil if that is given: what was wrong has been cured meanwhile, by the answer to another
+    ///   request.
     private func reason(
         for failure: S3Failure,
         _ key: [UInt8],
         _ attempt: S3Client.Attempt
-    ) throws(S3Failure) -> S3Failure {
+    ) throws(S3Failure) -> S3Failure? {
         guard case .refused(let answer) = failure, [400, 403].contains(answer.status), answer.code.isEmpty,
             answer.region == nil || answer.status == 403
         else { return failure }
@@ -92,7 +96,7 @@ extension S3Store {
         request.range = Span(offset: 0, count: 1)
         do throws(S3Failure) {
             _ = try client.send(request, timeout: attempt.timeout) { _ in }
-            return failure
+            return nil
         } catch .refused(let told) where told.status == 400 || told.status == 403 {
             return .refused(told)
         } catch {

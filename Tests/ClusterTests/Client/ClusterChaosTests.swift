@@ -1,8 +1,9 @@
 import Glibc
 import Pages
+import SeededRandom
 import Synchronization
-import Testing
 import TestServers
+import Testing
 
 @testable import Cluster
 

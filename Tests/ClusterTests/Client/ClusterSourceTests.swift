@@ -131,6 +131,18 @@ struct ClusterSourceTests {
         #expect(later < 1)
     }
 
+    @Test(arguments: [0, 5000])
+    func `a worker that lives and gets stuck in an answer costs under two seconds`(after count: Int) throws {
+        let worker = try WorkerDouble("a", [file])
+        let cluster = TestCluster([worker.candidate], files: [file]) {
+            $0.patience = ClusterOptions().patience
+        }
+        worker.mood = .stuck(count)
+        let took = try seconds { try check(cluster, file) }
+        #expect(took < 2)
+        #expect(cluster.store.spans.map(\.count) == [file.bytes.count - count])
+    }
+
     @Test func `a worker that answers again is used again, and no reader pays for finding out`() throws {
         let worker = try WorkerDouble("a", [file])
         let cluster = TestCluster([worker.candidate], files: [file]) {

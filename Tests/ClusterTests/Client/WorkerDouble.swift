@@ -1,5 +1,6 @@
 import Glibc
 import Pages
+import SeededRandom
 import Synchronization
 import TestServers
 
@@ -90,6 +91,8 @@ final class WorkerDouble: Sendable {
         case short
         /// Announces the right length, and closes after so many bytes.
         case cut(Int)
+        /// Announces the right length, sends so many bytes, and lives on without another one.
+        case stuck(Int)
         /// Has another version, and says so.
         case replaced
         /// Gives the bytes of another version, under its ETag.
@@ -203,10 +206,11 @@ final class WorkerDouble: Sendable {
         let body = Array(file.bytes[request.offset..<(request.offset + request.length)])
         switch mood {
         case .short: connection.respond(200, fields, body.dropLast())
-        case .cut(let count):
+        case .cut(let count), .stuck(let count):
             fields.insert("HTTP/1.1 200 OK", at: 0)
             fields += ["Content-Length: \(body.count)", "", ""]
             connection.send(Array(fields.joined(separator: "\r\n").utf8) + body.prefix(count))
+            if case .stuck = mood { connection.wait(seconds: 30) }
             return count >= body.count
         case .otherETag:
             fields[1] = "ETag: \"new\""
