@@ -14,9 +14,6 @@ enum PlannerLimits {
     static let firstWindow = 256 << 10
     /// How far a stream must have come before anything is asked for ahead of it.
     static let aheadAfter: Int64 = 64 << 10
-    /// A first read of this size at the start of a file is a stream already: the kernel reads a whole
-    /// read-ahead window there only for somebody who asked for as much.
-    static let eagerRead = 128 << 10
     /// What a sequential read asks for when the budget gives it nothing ahead.
     static let starvedAsk = 1 << 20
     /// The least and the most that one range ahead of a stream has; ranges end at multiples of their size.
@@ -122,7 +119,7 @@ struct Planner {
         }
         reads += 1
         guard let index = stream(for: span) else {
-            return begin(span, isResident: isResident, second: second, share: share, reserve: reserve)
+            return begin(span, isResident: isResident, second: second)
         }
         streams[index].lastRead = reads
         streams[index].lastSecond = second
@@ -145,13 +142,7 @@ struct Planner {
     }
 
     /// The first read of what may become a stream.
-    private mutating func begin(
-        _ span: Span,
-        isResident: Bool,
-        second: UInt32,
-        share: Int,
-        reserve: (Int) -> Int
-    ) -> Plan {
+    private mutating func begin(_ span: Span, isResident: Bool, second: UInt32) -> Plan {
         var stream = Stream(
             start: span.offset,
             position: span.end,
@@ -165,13 +156,13 @@ struct Planner {
             plan.ask = Span(from: 0, to: max(span.end, Int64(PlannerLimits.firstWindow)))
                 .aligned(to: PlannerLimits.granule, size: size)
         }
-        if !isResident { stream.issuedEnd = plan.ask.end }
+        if !isResident {
+            stream.issuedEnd = plan.ask.end
+            // Whoever goes on from here has waited once already.
+            stream.didWait = true
+        }
         makeRoom(&plan)
         streams.append(stream)
-        if span.offset == 0, span.count >= PlannerLimits.eagerRead {
-            topUp(streams.count - 1, &plan, share: share, reserve: reserve)
-            streams[streams.count - 1].didWait = !isResident
-        }
         return plan
     }
 
