@@ -12,8 +12,11 @@ enum PlannerLimits {
     static let randomBlock = 32 << 10
     /// What the first read of a stream asks for, and the window it starts with.
     static let firstWindow = 256 << 10
-    /// How far a stream must have come before anything is asked for ahead of it.
+    /// How far a stream from the start of a file must have come before anything is asked for ahead of it.
     static let aheadAfter: Int64 = 64 << 10
+    /// How far reads that go on from each other elsewhere must have come to be a stream at all: read-arounds
+    /// of a mapping that overlap leave the kernel to ask for what comes just behind an earlier one.
+    static let streamAfter: Int64 = 256 << 10
     /// What a sequential read asks for when the budget gives it nothing ahead.
     static let starvedAsk = 1 << 20
     /// The least and the most that one range ahead of a stream has; ranges end at multiples of their size.
@@ -158,8 +161,8 @@ struct Planner {
         }
         if !isResident {
             stream.issuedEnd = plan.ask.end
-            // Whoever goes on from here has waited once already.
-            stream.didWait = true
+            // Whoever goes on from here has waited once already; elsewhere, two reads may meet by chance.
+            stream.didWait = span.offset == 0
         }
         makeRoom(&plan)
         streams.append(stream)
@@ -179,7 +182,13 @@ struct Planner {
             streams[index].position = span.end
             plan.released = streams[index].popConsumed()
         }
-        if streams[index].window == 0 { streams[index].window = PlannerLimits.firstWindow }
+        if streams[index].window == 0 {
+            guard span.end - streams[index].start >= PlannerLimits.streamAfter else {
+                streams[index].issuedEnd = max(streams[index].issuedEnd, plan.ask.end)
+                return plan
+            }
+            streams[index].window = PlannerLimits.firstWindow
+        }
         let wasIssued = span.end <= streams[index].issuedEnd
         if wasIssued, !isResident { streams[index].didWait = true }
         let askedBefore = streams[index].issuedEnd
@@ -207,7 +216,7 @@ struct Planner {
         let usual = max(wanted / PlannerLimits.piecesPerWindow, min(wanted / 2, PlannerLimits.pieceUsual))
         let piece = min(max(usual, PlannerLimits.pieceMinimum), PlannerLimits.pieceMaximum)
         let room = isFull ? max(limit - piece, limit / 2) : min(stream.window, limit) / 2
-        guard stream.issuedEnd - stream.position <= Int64(room) else { return }
+        guard stream.issuedEnd - stream.position < Int64(room) else { return }
         let target = min(size, stream.position + Int64(wanted))
         while streams[index].issuedEnd < target {
             let span = nextPiece(from: streams[index].issuedEnd, length: Int64(piece))
