@@ -63,6 +63,21 @@ struct MountedNamespace: MetadataSource, SpanSource {
         }
     }
 
+    func list(
+        _ directory: RelativePath,
+        after name: [UInt8],
+        entriesMaximum: Int?,
+        into sink: EntrySink
+    ) throws(StoreError) -> ListingPage {
+        guard !directory.isRoot else { throw .unsupported("the mount table is listed whole") }
+        let (mount, rest) = try find(directory)
+        let source = links.names(try mount.usable().source)
+        let numbers = InodeNumbers(of: mount)
+        return try source.list(rest, after: name, entriesMaximum: entriesMaximum) { name, attributes in
+            sink(name, numbers.shown(attributes))
+        }
+    }
+
     func linkTarget(of path: RelativePath) throws(StoreError) -> [UInt8] {
         let (mount, rest) = try find(path)
         return try links.names(mount.usable().source).linkTarget(of: rest)

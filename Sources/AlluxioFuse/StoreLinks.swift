@@ -40,6 +40,15 @@ struct LinkedStore: MetadataSource, SpanSource {
         try names.list(directory, from: token, into: sink)
     }
 
+    func list(
+        _ directory: RelativePath,
+        after name: [UInt8],
+        entriesMaximum: Int?,
+        into sink: EntrySink
+    ) throws(StoreError) -> ListingPage {
+        try names.list(directory, after: name, entriesMaximum: entriesMaximum, into: sink)
+    }
+
     func linkTarget(of path: RelativePath) throws(StoreError) -> [UInt8] { try names.linkTarget(of: path) }
 
     func fetch(_ span: Span, of version: FileVersion, into sink: SpanSink) throws(StoreError) {

@@ -82,6 +82,27 @@ public final class ClusterMetadata: MetadataSource {
         }
     }
 
+    /// The first page of what comes after a name, where workers are not asked for names.
+    ///
+    /// A worker gives a big directory page by page, from its beginning.
+    /// - Parameters:
+    ///   - directory: A path inside the mount, or the root.
+    ///   - name: Where to begin.
+    ///   - entriesMaximum: The most entries wanted; nil for a usual page.
+    ///   - sink: Takes the entries of the page, on this thread.
+    /// - Returns: Where the next page starts, and what could not be shown.
+    /// - Throws: ``StoreError/unsupported(_:)`` where workers are asked, or what the store throws.
+    public func list(
+        _ directory: RelativePath,
+        after name: [UInt8],
+        entriesMaximum: Int?,
+        into sink: EntrySink
+    ) throws(StoreError) -> ListingPage {
+        guard !isAsked else { throw .unsupported("workers list '\(directory)' from its beginning") }
+        let page = try next.list(directory, after: name, entriesMaximum: entriesMaximum, into: sink)
+        return ListingPage(next: page.next.map { ClusterToken.store($0).token }, hidden: page.hidden)
+    }
+
     private func begin(_ directory: RelativePath, into sink: EntrySink) throws(StoreError) -> ListingPage {
         let uri = next.uri(of: directory)
         switch ask(uri, { link throws(WorkerFailure) in try page(of: uri, token: nil, at: link) }) {
