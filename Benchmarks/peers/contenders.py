@@ -61,6 +61,16 @@ class OursCached(Ours):
         return super().mount(endpoint, self.cache(cache))
 
 
+class OursDirect(Ours):
+    """alluxio-fuse with `-o direct_io`: reads go round the kernel's page cache."""
+
+    name = "alluxio-fuse+direct_io"
+
+    def mount(self, endpoint, cache=None):
+        options = {"endpoint": endpoint, "sync": "60s", "direct_io": True}
+        return mounts.AlluxioFuse(self.place()).start(f"s3://{BUCKET}", options)
+
+
 class RcloneMount(Contender):
     """rclone mount, vfs-cache-mode full, else as it comes."""
 
@@ -146,5 +156,8 @@ class Curl:
         )
 
 
-KINDS = {kind.name: kind for kind in (Ours, OursCached, RcloneMount, S3fsMount, JuicefsMount, Curl)}
+KINDS = {
+    kind.name: kind
+    for kind in (Ours, OursCached, OursDirect, RcloneMount, S3fsMount, JuicefsMount, Curl)
+}
 DEFAULT = ["alluxio-fuse", "rclone", "s3fs", "juicefs", "curl"]
