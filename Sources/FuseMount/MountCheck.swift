@@ -13,7 +13,13 @@ enum MountCheck {
 
     private static func checkDirectory(_ options: MountOptions) throws(MountError) {
         let path = options.mountpoint
-        let found = MountTable.probe(path, within: probeTimeout)
+        var found = MountTable.probe(path, within: probeTimeout)
+        // Where nothing is mounted, a late answer is a busy machine's.
+        if found.status == ETIMEDOUT,
+            !MountTable.current().contains(where: { $0.mountpoint == Array(path.utf8) })
+        {
+            found = MountTable.probe(path, within: busyTimeout)
+        }
         switch found.status {
         case 0: break
         case ENOENT: throw .missing(path)
@@ -83,4 +89,5 @@ enum MountCheck {
     }
 
     private static let probeTimeout = Duration.seconds(2)
+    private static let busyTimeout = Duration.seconds(10)
 }

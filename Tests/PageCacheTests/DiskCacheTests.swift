@@ -22,7 +22,16 @@ import Testing
     ) throws(PageCacheError) -> PageCache {
         var options = PageCacheOptions(storage: .directory(path: path, bytesMaximum: bytesMaximum))
         options.descriptorsMaximum = descriptorsMaximum
-        return try PageCache(options: options, next: source, logger: .quiet, boot: boot)
+        // A process that another test starts has the lock's descriptor too, until it runs its program.
+        let deadline = ContinuousClock.now + .seconds(10)
+        while true {
+            do throws(PageCacheError) {
+                return try PageCache(options: options, next: source, logger: .quiet, boot: boot)
+            } catch {
+                guard case .inUse = error, ContinuousClock.now < deadline else { throw error }
+                usleep(10_000)
+            }
+        }
     }
 
     /// The cache files of a directory with an ending.
