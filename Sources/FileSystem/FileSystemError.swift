@@ -40,6 +40,26 @@ public enum FileSystemError: Error, Hashable, Sendable {
     case inputOutput(String)
     /// Whoever asked is gone.
     case cancelled
+    /// There is something under that name already.
+    case exists
+    /// The directory has entries.
+    case notEmpty
+    /// The caller may not do this, whatever the permission bits say.
+    case notPermitted
+    /// Source and target lie in different stores.
+    case crossDevice
+    /// No room; the text says where.
+    case noSpace(String)
+    /// The store's quota is used up.
+    case quotaExceeded(String)
+    /// The file would be larger than the store can hold.
+    case tooLarge
+    /// More names of one file than there may be.
+    case tooManyLinks
+    /// The handle was not opened for this.
+    case badHandle
+    /// The value does not fit.
+    case outOfRange
 }
 
 extension FileSystemError {
@@ -56,6 +76,16 @@ extension FileSystemError {
         case .corrupt(let text): self = .inputOutput(text)
         case .unsupported: self = .unsupported
         case .cancelled: self = .cancelled
+        case .exists: self = .exists
+        case .notEmpty: self = .notEmpty
+        case .isDirectory: self = .isDirectory
+        case .notDirectory: self = .notDirectory
+        case .nameTooLong: self = .nameTooLong
+        case .otherStore: self = .crossDevice
+        case .readOnly: self = .readOnly
+        case .noSpace(let text): self = .noSpace(text)
+        case .quotaExceeded(let text): self = .quotaExceeded(text)
+        case .tooLarge: self = .tooLarge
         }
     }
 }

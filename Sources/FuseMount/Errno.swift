@@ -43,6 +43,16 @@ enum Errno {
         case .inputOutput: EIO
         // Its own caller is gone, so only somebody who shares its work can see it, and may repeat the call.
         case .cancelled: EINTR
+        case .exists: EEXIST
+        case .notEmpty: ENOTEMPTY
+        case .notPermitted: EPERM
+        case .crossDevice: EXDEV
+        case .noSpace: ENOSPC
+        case .quotaExceeded: EDQUOT
+        case .tooLarge: EFBIG
+        case .tooManyLinks: EMLINK
+        case .badHandle: EBADF
+        case .outOfRange: ERANGE
         }
     }
 }

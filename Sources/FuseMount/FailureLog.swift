@@ -30,7 +30,9 @@ final class FailureLog: Sendable {
     func note(_ kind: OperationKind, _ error: FileSystemError) {
         let text: String
         switch error {
-        case .inputOutput(let reason), .denied(let reason), .tooMany(let reason): text = reason
+        case .inputOutput(let reason), .denied(let reason), .tooMany(let reason), .noSpace(let reason),
+            .quotaExceeded(let reason):
+            text = reason
         default: return
         }
         guard let suppressed = admit(at: .now) else {

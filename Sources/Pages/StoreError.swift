@@ -20,4 +20,27 @@ public enum StoreError: Error, Hashable, Sendable {
     case unsupported(String)
     /// Whoever asked no longer wants the answer.
     case cancelled
+
+    // What only a change can meet.
+
+    /// There is something under that name already.
+    case exists
+    /// The directory has entries.
+    case notEmpty
+    /// A directory is in the way.
+    case isDirectory
+    /// A name on the way, or the thing itself, is no directory.
+    case notDirectory
+    /// The name, or the key that it would need, is too long; the text says which and the limit.
+    case nameTooLong(String)
+    /// Both names do not lie in one store.
+    case otherStore
+    /// The store may not be written to.
+    case readOnly(String)
+    /// No room: on the local disk or in the store.
+    case noSpace(String)
+    /// The store's quota for this identity is used up.
+    case quotaExceeded(String)
+    /// The file would be larger than the store can hold.
+    case tooLarge(String)
 }

@@ -117,6 +117,14 @@ extension HTTPFailure {
         case .corrupt(let text): self = .refused(.badGateway, text)
         case .unsupported(let text): self = .refused(.badRequest, text)
         case .cancelled: self = .refused(.serviceUnavailable, "\(name): the read was given up; try again")
+        case .exists: self = .refused(.conflict, "\(name) exists")
+        case .notEmpty: self = .refused(.conflict, "\(name) is not empty")
+        case .isDirectory: self = .refused(.conflict, "\(name) is a directory")
+        case .notDirectory: self = .refused(.conflict, "\(name) is not a directory")
+        case .nameTooLong(let text), .tooLarge(let text): self = .refused(.badRequest, text)
+        case .otherStore: self = .refused(.badRequest, "\(name): source and target lie in different stores")
+        case .readOnly(let text), .quotaExceeded(let text): self = .refused(.forbidden, text)
+        case .noSpace(let text): self = .refused(.insufficientStorage, text)
         }
     }
 }
