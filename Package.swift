@@ -67,7 +67,7 @@ let package = Package(
         // L2: the links of the chain.
         .target(
             name: "FileSystem",
-            dependencies: ["Pages", "Metadata", "Threading", logging, metrics],
+            dependencies: ["Pages", "Metadata", "Threading", "CLinux", logging, metrics],
             swiftSettings: swift
         ),
         .target(

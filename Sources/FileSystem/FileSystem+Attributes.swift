@@ -16,13 +16,13 @@ extension FileSystem {
         let modified = hasNoTime ? options.mountTime : snapshot.modified
         var attributes = NodeAttributes(
             node: node.id,
-            inode: node.pathHash,
+            inode: node.inode,
             mode: mode(of: node.kind),
             linkCount: 1,
             uid: options.uid,
             gid: options.gid,
             device: 0,
-            size: node.size,
+            size: snapshot.size,
             accessed: modified,
             modified: modified,
             changed: modified,
@@ -30,9 +30,8 @@ extension FileSystem {
             entryValid: isReplaced ? .zero : options.entryTimeout ?? trust
         )
         if let native = snapshot.native {
-            attributes.inode = native.inode
             attributes.mode = native.mode
-            attributes.linkCount = native.linkCount
+            attributes.linkCount = snapshot.flags.contains(.unlinked) ? 0 : native.linkCount
             attributes.uid = native.uid
             attributes.gid = native.gid
             attributes.device = native.device
@@ -42,9 +41,27 @@ extension FileSystem {
         return attributes
     }
 
-    /// The inode number that users see of a node.
-    func inode(of snapshot: InodeTable.Snapshot) -> UInt64 {
-        snapshot.native?.inode ?? snapshot.node.pathHash
+    /// What the store keeps of a node beside contents and names, or what the mount shows in its place.
+    func native(of snapshot: InodeTable.Snapshot) -> POSIXAttributes {
+        if let native = snapshot.native { return native }
+        let modified = snapshot.modified == 0 ? options.mountTime : snapshot.modified
+        return POSIXAttributes(
+            mode: mode(of: snapshot.node.kind),
+            uid: options.uid,
+            gid: options.gid,
+            linkCount: 1,
+            inode: 0,
+            device: 0,
+            accessed: modified,
+            changed: modified
+        )
+    }
+
+    /// Nanoseconds since 1970.
+    static func timeOfDay() -> Int64 {
+        var now = timespec()
+        clock_gettime(CLOCK_REALTIME, &now)
+        return Int64(now.tv_sec) * 1_000_000_000 + Int64(now.tv_nsec)
     }
 
     /// File type and permission bits where the store knows none.

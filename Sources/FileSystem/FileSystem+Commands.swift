@@ -6,8 +6,7 @@ extension FileSystem {
     func run(
         _ command: Command,
         _ name: UnsafeRawBufferPointer,
-        in directory: Node,
-        hash: UInt64
+        in directory: Node
     ) throws(FileSystemError) -> NodeAttributes {
         var size: Int64 = 0
         switch command {
@@ -15,7 +14,7 @@ extension FileSystem {
         case .dropAll: forgetPath(.root)
         case .size: size = Int64(namespace.entryCount)
         }
-        return describe(try inodes.addCommand(name, in: directory, hash: hash, size: size), validFor: .zero)
+        return describe(try inodes.addCommand(name, in: directory, size: size), validFor: .zero)
     }
 
     /// Forgets what is known of a name of the root and of everything below it, since it stands for something

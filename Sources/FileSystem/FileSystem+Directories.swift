@@ -18,7 +18,10 @@ extension FileSystem {
         let listing = try self.listing(of: path, patience)
         try inodes.open(snapshot.node)
         do throws(FileSystemError) {
-            return try handles.openDirectory(OpenDirectory(node: snapshot.node, listing: listing))
+            let parent = inodes.place(of: snapshot.node).parent
+            return try handles.openDirectory(
+                OpenDirectory(node: snapshot.node, parent: parent, listing: listing)
+            )
         } catch {
             inodes.close(snapshot.node)
             throw error
@@ -107,11 +110,10 @@ extension FileSystem {
         _ body: (DirectoryEntry, NodeAttributes?) -> Bool
     ) -> Bool {
         for (position, node) in [directory.node, directory.parent].enumerated() where position >= cookie {
-            let inode = (try? inodes.find(node.id)).map { self.inode(of: $0.snapshot) } ?? node.pathHash
             let dots: StaticString = position == 0 ? "." : ".."
             let entry = DirectoryEntry(
                 name: UnsafeRawBufferPointer(start: dots.utf8Start, count: dots.utf8CodeUnitCount),
-                inode: inode,
+                inode: node.inode,
                 type: UInt32(S_IFDIR),
                 nextCookie: UInt64(position) + 1
             )
@@ -126,6 +128,8 @@ extension FileSystem {
 private struct EntryBatch {
     let fileSystem: FileSystem
     let directory: Node
+    /// The hash of the directory's path.
+    private let pathHash: UInt64
     var next: Int
     var emitted = 0
     var isFull = false
@@ -135,6 +139,7 @@ private struct EntryBatch {
     init(fileSystem: FileSystem, directory: Node, next: Int) {
         self.fileSystem = fileSystem
         self.directory = directory
+        pathHash = fileSystem.inodes.place(of: directory).hash
         self.next = next
     }
 
@@ -147,11 +152,10 @@ private struct EntryBatch {
         _ withAttributes: Bool,
         _ body: (DirectoryEntry, NodeAttributes?) -> Bool
     ) -> Bool {
-        let hash = PathHash.child(name, of: directory.pathHash)
         var described: NodeAttributes?
         if withAttributes {
             do throws(FileSystemError) {
-                described = try resolve(name, hash, attributes)
+                described = try resolve(name, attributes)
             } catch {
                 failure = error
                 return false
@@ -159,7 +163,7 @@ private struct EntryBatch {
         }
         let entry = DirectoryEntry(
             name: name,
-            inode: attributes.posix?.inode ?? hash,
+            inode: described?.inode ?? Node.inode(of: attributes, pathHash: PathHash.child(name, of: pathHash)),
             type: FileSystem.type(of: attributes),
             nextCookie: UInt64(index) + firstEntryCookie + 1
         )
@@ -176,11 +180,9 @@ private struct EntryBatch {
     /// The node of an entry, with one more reference; nil if the namespace does not bear out the snapshot.
     private mutating func resolve(
         _ name: UnsafeRawBufferPointer,
-        _ hash: UInt64,
         _ attributes: Attributes
     ) throws(FileSystemError) -> NodeAttributes? {
-        if let snapshot = try fileSystem.inodes.resolveListed(name, in: directory, hash: hash, as: attributes)
-        {
+        if let snapshot = try fileSystem.inodes.resolveListed(name, in: directory, as: attributes) {
             let trust = trust ?? trustOfSnapshot(name)
             self.trust = .some(trust)
             return fileSystem.describe(snapshot, validFor: trust)
@@ -189,7 +191,6 @@ private struct EntryBatch {
         let snapshot = try fileSystem.inodes.resolve(
             name,
             in: directory,
-            hash: hash,
             as: answer.attributes,
             validated: nil
         )
@@ -203,7 +204,7 @@ private struct EntryBatch {
     }
 
     private func answer(for name: UnsafeRawBufferPointer) -> TrustedAttributes? {
-        guard let (_, path, _) = try? fileSystem.inodes.child(name, of: directory.id) else { return nil }
+        guard let (_, path) = try? fileSystem.inodes.child(name, of: directory.id) else { return nil }
         return try? fileSystem.namespace.attributes(of: path, mayWait: false)
     }
 }

@@ -29,7 +29,7 @@ extension FileSystem {
         guard attributeNames(of: snapshot.node, path).contains(name) else { throw .noAttribute }
         switch name {
         case AttributeName.uri: return namespace.uri(of: path).bytes
-        case AttributeName.etag: return Array((snapshot.node.etag?.text ?? "").utf8)
+        case AttributeName.etag: return Array((inodes.version(of: snapshot.node).etag?.text ?? "").utf8)
         case AttributeName.cachedBytes:
             return Array(String(pages.cachedBytes(of: version(of: snapshot.node, path: path))).utf8)
         case AttributeName.statistics: return options.statisticsText?() ?? []

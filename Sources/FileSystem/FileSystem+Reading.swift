@@ -12,7 +12,7 @@ extension FileSystem {
     /// open(2).
     static let justValidatedNanoseconds: Int64 = 50_000_000
 
-    /// Opens a file for reading.
+    /// Opens a file.
     ///
     /// Asks the store according to the mode of consistency. In mode 0 always, except just after the lookup of
     /// the same name did; in mode t only if what is known is older than t and an answer could come from the
@@ -24,7 +24,8 @@ extension FileSystem {
     ///   - patience: Whether to wait.
     /// - Returns: A handle on the node's version.
     /// - Throws: ``FileSystemError/stale`` if the path is known to lead to another version by now; the kernel
-    ///   then walks it again. ``FileSystemError/readOnly`` if the flags ask for more than reading.
+    ///   then walks it again. ``FileSystemError/readOnly`` if the flags ask for more than reading of a mount that
+    ///   cannot be written to.
     public func open(_ node: NodeID, flags: Int32, _ patience: Patience) throws(FileSystemError) -> OpenedFile
     {
         let (snapshot, path) = try inodes.find(node)
@@ -34,12 +35,13 @@ extension FileSystem {
         case .special: throw .unsupported
         case .file: break
         }
-        guard flags & O_ACCMODE == O_RDONLY, flags & (O_TRUNC | O_CREAT) == 0 else { throw .readOnly }
+        if flags & O_ACCMODE != O_RDONLY || flags & O_TRUNC != 0 { _ = try writable() }
         if snapshot.flags.contains(.command) { throw .unsupported }
-        let version = self.version(of: snapshot.node, path: path)
         do throws(FileSystemError) {
             guard !snapshot.flags.contains(.replaced) else { throw .stale }
-            try validate(snapshot, path, version, patience)
+            if !snapshot.flags.contains(.changing) {
+                try validate(snapshot, path, self.version(of: snapshot.node, path: path), patience)
+            }
             try inodes.open(snapshot.node)
         } catch {
             if error == .stale { metrics.staleOpens.increment() }
@@ -47,11 +49,26 @@ extension FileSystem {
         }
         do throws(FileSystemError) {
             let handle = try handles.openFile(node) {
-                OpenVersion(node: snapshot.node, file: pages.open(version), readAhead: readAhead)
+                OpenFile(node: snapshot.node, version: openVersion(of: snapshot.node, path))
             }
+            if flags & O_TRUNC != 0, let file = handles.file(handle) { try empty(file, handle, patience) }
             return OpenedFile(handle: handle, keepsKernelPages: true)
         } catch {
             inodes.close(snapshot.node)
+            throw error
+        }
+    }
+
+    /// Cuts a file that is being opened.
+    private func empty(
+        _ file: OpenFile,
+        _ handle: HandleID,
+        _ patience: Patience
+    ) throws(FileSystemError) {
+        do throws(FileSystemError) {
+            try resize(file, to: 0, patience)
+        } catch {
+            if let (file, wasLast) = handles.closeFile(handle), wasLast { file.version.close() }
             throw error
         }
     }
@@ -72,11 +89,51 @@ extension FileSystem {
         _ patience: Patience
     ) throws(FileSystemError) -> PinnedBytes {
         guard offset >= 0, count >= 0 else { throw .invalid }
-        guard let version = handles.file(handle) else { throw .invalid }
+        guard let file = handles.file(handle) else { throw .invalid }
         let (end, overflow) = offset.addingReportingOverflow(Int64(count))
-        let span = Span(from: min(offset, version.size), to: min(overflow ? .max : end, version.size))
+        return try read(file, Span(from: offset, to: overflow ? .max : end), patience)
+    }
+
+    /// Reads a span of an open file, as far as the file goes.
+    func read(_ file: OpenFile, _ span: Span, _ patience: Patience) throws(FileSystemError) -> PinnedBytes {
+        let (version, writer) = file.content
+        if let writer { return try readChanged(file, writer, span, patience) }
+        let span = span.clamped(to: version.size)
         guard !span.isEmpty else { return .empty }
-        if version.noteRead() { inodes.markRead(version.node) }
+        if version.noteRead() { inodes.markRead(file.node) }
+        return try readBase(file, version, span, patience)
+    }
+
+    /// Reads from a file that is being changed: from its staging file and from the version under it.
+    private func readChanged(
+        _ file: OpenFile,
+        _ writer: Writer,
+        _ span: Span,
+        _ patience: Patience
+    ) throws(FileSystemError) -> PinnedBytes {
+        let (pieces, base) = writer.pieces(of: span)
+        var parts: [PinnedBytes] = []
+        for piece in pieces {
+            if piece.isStaged {
+                let bytes = PinnedBytes.Piece.file(
+                    descriptor: writer.staged.descriptor,
+                    offset: piece.span.offset,
+                    count: piece.span.count
+                )
+                parts.append(PinnedBytes(pieces: [bytes], pin: writer.staged))
+            } else if let base {
+                parts.append(try readBase(file, base, piece.span, patience))
+            }
+        }
+        return .joined(parts)
+    }
+
+    private func readBase(
+        _ file: OpenFile,
+        _ version: OpenVersion,
+        _ span: Span,
+        _ patience: Patience
+    ) throws(FileSystemError) -> PinnedBytes {
         if let bytes = version.resident(span) { return bytes }
         guard patience == .waiting else { throw .wouldWait }
         do {
@@ -84,20 +141,38 @@ extension FileSystem {
         } catch {
             // A version that was there and is not found is gone: to the reader the same as replaced.
             guard error == .stale || error == .notFound else { throw FileSystemError(error) }
-            if let path = try? inodes.find(version.node.id).path { namespace.invalidate(path) }
-            inodes.markReplaced(version.node)
+            if let path = try? inodes.find(file.node.id).path { namespace.invalidate(path) }
+            inodes.markReplaced(file.node)
             throw .stale
         }
     }
 
-    /// Closes an open file.
+    /// Closes an open file. What a mapping changed after the last flush is stored first.
     ///
-    /// The handle is not used again.
-    /// - Parameter handle: An open file; others are ignored.
-    public func release(_ handle: HandleID) {
-        guard let (version, wasLast) = handles.closeFile(handle) else { return }
-        if wasLast { version.close() }
-        inodes.close(version.node)
+    /// The handle is not used again, unless the call throws ``FileSystemError/wouldWait``.
+    /// - Parameters:
+    ///   - handle: An open file; others are ignored.
+    ///   - patience: Whether to wait for the store.
+    /// - Throws: ``FileSystemError/wouldWait``; or, with the file closed, why it was not stored.
+    public func release(_ handle: HandleID, _ patience: Patience) throws(FileSystemError) {
+        guard let file = handles.file(handle) else { return }
+        var failure: FileSystemError?
+        if file.writer?.isDirty == true {
+            do throws(FileSystemError) {
+                try commit(file, patience)
+            } catch .wouldWait {
+                throw .wouldWait
+            } catch {
+                failure = error
+            }
+        }
+        guard let (_, wasLast) = handles.closeFile(handle) else { return }
+        if wasLast {
+            finish(file)
+            file.version.close()
+        }
+        inodes.close(file.node)
+        if let failure { throw failure }
     }
 
     /// Finds data or a hole in an open file: an object has no holes but the one behind its end.
@@ -109,15 +184,17 @@ extension FileSystem {
     /// - Throws: ``FileSystemError/noSuchOffset`` at or past the end, ``FileSystemError/invalid`` for another
     ///   `whence`.
     public func seek(_ handle: HandleID, from offset: Int64, whence: Int32) throws(FileSystemError) -> Int64 {
-        guard let version = handles.file(handle) else { throw .invalid }
+        guard let file = handles.file(handle) else { throw .invalid }
         guard whence == seekData || whence == seekHole else { throw .invalid }
-        guard offset >= 0, offset < version.size else { throw .noSuchOffset }
-        return whence == seekData ? offset : version.size
+        let size = file.writer?.size ?? file.version.size
+        guard offset >= 0, offset < size else { throw .noSuchOffset }
+        return whence == seekData ? offset : size
     }
 
     /// The version that a node is.
     func version(of node: Node, path: RelativePath) -> FileVersion {
-        FileVersion(uri: namespace.uri(of: path), etag: node.etag ?? ETag(""), size: max(0, node.size))
+        let (etag, size) = inodes.version(of: node)
+        return FileVersion(uri: namespace.uri(of: path), etag: etag ?? ETag(""), size: max(0, size))
     }
 
     /// Makes sure, as far as the mode of consistency wants it, that a node is still what its path stands for.
@@ -146,7 +223,7 @@ extension FileSystem {
     private func isTrusted(_ node: Node, _ path: RelativePath) throws(FileSystemError) -> Bool {
         do {
             let answer = try namespace.attributes(of: path, mayWait: false)
-            if node.isVersion(of: answer.attributes) { return true }
+            if inodes.isVersion(node, of: answer.attributes) { return true }
         } catch .wouldWait {
             return false
         } catch .notFound {

@@ -17,6 +17,8 @@ public final class FileSystem: Sendable {
     let pages: any PageSource
     let pool: WaitingPool
     let options: FileSystemOptions
+    /// What changes need; nil if the mount is for reading only.
+    let writing: WritingParts?
     let inodes: InodeTable
     let handles: Handles
     let readAhead: ReadAhead
@@ -29,17 +31,20 @@ public final class FileSystem: Sendable {
     ///   - pages: Where contents come from.
     ///   - pool: Runs read-ahead and listing-ahead; the mount hands over to the same pool.
     ///   - options: Limits, times and what is shown.
+    ///   - writing: What changes need; nil if the mount is for reading only.
     public convenience init(
         namespace: NamespaceCache,
         pages: any PageSource,
         pool: WaitingPool,
-        options: FileSystemOptions
+        options: FileSystemOptions,
+        writing: WritingParts? = nil
     ) {
         self.init(
             namespace: CachedNamespace(cache: namespace),
             pages: pages,
             pool: pool,
             options: options,
+            writing: writing,
             clock: systemClock
         )
     }
@@ -49,8 +54,10 @@ public final class FileSystem: Sendable {
         pages: any PageSource,
         pool: WaitingPool,
         options: FileSystemOptions,
+        writing: WritingParts? = nil,
         clock: @escaping MonotonicClock
     ) {
+        self.writing = writing
         self.namespace = namespace
         self.pages = pages
         self.pool = pool
@@ -81,9 +88,9 @@ public final class FileSystem: Sendable {
     ) throws(FileSystemError) -> NodeAttributes {
         guard name.count <= Int(options.statistics.nameMaximum) else { throw .nameTooLong }
         guard !name.isEmpty else { throw .notFound }
-        let (directory, path, hash) = try inodes.child(name, of: parent)
+        let (directory, path) = try inodes.child(name, of: parent)
         if options.specialCommands, let command = Command(name: name, inRoot: directory === inodes.root) {
-            return try run(command, name, in: directory, hash: hash)
+            return try run(command, name, in: directory)
         }
         let answer = try ask { () throws(StoreError) in
             try namespace.attributes(of: path, mayWait: patience == .waiting)
@@ -91,11 +98,11 @@ public final class FileSystem: Sendable {
         let snapshot = try inodes.resolve(
             name,
             in: directory,
-            hash: hash,
             as: answer.attributes,
             validated: answer.isFresh ? clock() : nil
         )
-        return describe(snapshot, validFor: answer.validFor)
+        let isChanging = snapshot.flags.contains(.changing)
+        return describe(snapshot, validFor: isChanging ? ownTrust : answer.validFor)
     }
 
     /// Drops kernel references to a node.
@@ -120,6 +127,7 @@ public final class FileSystem: Sendable {
         let (snapshot, path) = try inodes.find(node)
         if path.isRoot { return describe(snapshot, validFor: nil) }
         if snapshot.flags.contains(.replaced) { return describe(snapshot, validFor: .zero) }
+        if snapshot.flags.contains(.changing) { return describe(snapshot, validFor: ownTrust) }
         let isDirectory = snapshot.node.kind == .directory
         do {
             let answer = try namespace.attributes(of: path, mayWait: isDirectory && patience == .waiting)
@@ -129,7 +137,7 @@ public final class FileSystem: Sendable {
                     validFor: answer.validFor
                 )
             }
-            if snapshot.node.isVersion(of: answer.attributes) {
+            if inodes.isVersion(snapshot.node, of: answer.attributes) {
                 return describe(snapshot, validFor: answer.validFor)
             }
             inodes.markReplaced(snapshot.node)
@@ -166,8 +174,8 @@ public final class FileSystem: Sendable {
     /// To be called once a second by the daemon.
     public func housekeep() {
         let second = readAhead.second.advance()
-        for version in handles.versions where second > Self.idleSeconds {
-            version.releaseIdle(before: second - Self.idleSeconds)
+        for file in handles.files where second > Self.idleSeconds {
+            file.version.releaseIdle(before: second - Self.idleSeconds)
         }
         let open = handles.counts
         metrics.openFiles.record(open.files)
@@ -181,7 +189,7 @@ public final class FileSystem: Sendable {
     }
 
     /// The addresses of the files that are open, each version's once.
-    public var openAddresses: [UFSURI] { handles.versions.map(\.address) }
+    public var openAddresses: [UFSURI] { handles.files.map(\.version.version.uri) }
 
     /// After how many seconds without a read a stream's part of the budget is given back.
     static let idleSeconds: UInt32 = 5

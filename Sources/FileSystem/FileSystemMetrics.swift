@@ -19,6 +19,17 @@ struct FileSystemMetrics: Sendable {
     /// Opens refused because the path leads to another version by now.
     let staleOpens = Counter(label: "alluxio_fuse_stale_opens")
 
+    /// Bytes that were written by programs.
+    let writtenBytes = Counter(label: "alluxio_fuse_written_bytes")
+    /// Files that the store took.
+    let commits = Counter(label: "alluxio_fuse_commits", dimensions: [("outcome", "ok")])
+    /// Files that it did not take.
+    let failedCommits = Counter(label: "alluxio_fuse_commits", dimensions: [("outcome", "failed")])
+    /// Open files whose last name went before their bytes could be kept.
+    let unkeptFiles = Counter(label: "alluxio_fuse_unkept_files")
+    /// Files whose last handle was closed although the store had not taken them.
+    let abandonedFiles = Counter(label: "alluxio_fuse_abandoned_files")
+
     let openFiles = Gauge(label: "alluxio_fuse_open_handles", dimensions: [("kind", "file")])
     let openDirectories = Gauge(label: "alluxio_fuse_open_handles", dimensions: [("kind", "directory")])
     let nodes = Gauge(label: "alluxio_fuse_nodes")

@@ -1,5 +1,3 @@
-import Glibc
-
 /// Settings of a ``FileSystem``.
 public struct FileSystemOptions: Sendable {
     /// Owner that is shown where the store knows none.
@@ -13,7 +11,7 @@ public struct FileSystemOptions: Sendable {
     public var directoryMode: UInt32 = 0o755
     /// Modification time of directories where the store keeps none, nanoseconds since 1970: when the mount
     /// started.
-    public var mountTime = Self.timeOfDay()
+    public var mountTime = FileSystem.timeOfDay()
 
     /// For how long the kernel may believe attributes; nil: as long as the namespace trusts them.
     public var attributeTimeout: Duration?
@@ -55,11 +53,4 @@ public struct FileSystemOptions: Sendable {
 
     /// The default settings.
     public init() {}
-
-    /// Nanoseconds since 1970.
-    private static func timeOfDay() -> Int64 {
-        var now = timespec()
-        clock_gettime(CLOCK_REALTIME, &now)
-        return Int64(now.tv_sec) * 1_000_000_000 + Int64(now.tv_nsec)
-    }
 }

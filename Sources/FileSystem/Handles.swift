@@ -6,11 +6,11 @@ import Synchronization
 /// With ``InodeTable``, the only home of such state.
 ///
 /// A handle's number is its slot and the slot's generation, so a number of the past is never taken for a new
-/// one. Handles of one node share one ``OpenVersion``. Any thread may call it; nothing waits under its lock.
+/// one. Handles of one node share one ``OpenFile``. Any thread may call it; nothing waits under its lock.
 final class Handles: Sendable {
     private enum Occupant {
         case free(next: Int)
-        case file(OpenVersion)
+        case file(OpenFile)
         case directory(OpenDirectory)
     }
 
@@ -24,7 +24,7 @@ final class Handles: Sendable {
         var firstFree = -1
         var files = 0
         var directories = 0
-        var versions: [NodeID: OpenVersion] = [:]
+        var open: [NodeID: OpenFile] = [:]
     }
 
     private let maximum: Int
@@ -39,8 +39,11 @@ final class Handles: Sendable {
     /// How many files and directories are open.
     var counts: (files: Int, directories: Int) { state.withLock { ($0.files, $0.directories) } }
 
-    /// The open versions.
-    var versions: [OpenVersion] { state.withLock { Array($0.versions.values) } }
+    /// The open files, each once.
+    var files: [OpenFile] { state.withLock { Array($0.open.values) } }
+
+    /// The open file of a node; nil if nobody has it open.
+    func file(of node: NodeID) -> OpenFile? { state.withLock { $0.open[node] } }
 
     /// Opens a handle on a node that may be open already.
     /// - Parameters:
@@ -48,16 +51,16 @@ final class Handles: Sendable {
     ///   - make: Makes the shared part if this is the first handle; quick, never waits.
     /// - Returns: The new handle.
     /// - Throws: ``FileSystemError/tooMany(_:)``.
-    func openFile(_ node: NodeID, _ make: () -> OpenVersion) throws(FileSystemError) -> HandleID {
+    func openFile(_ node: NodeID, _ make: () -> OpenFile) throws(FileSystemError) -> HandleID {
         // Made outside the lock; dropped if somebody else was first.
-        let made: OpenVersion? = state.withLock { $0.versions[node] } == nil ? make() : nil
+        let made: OpenFile? = state.withLock { $0.open[node] } == nil ? make() : nil
         return try state.withLock { state throws(FileSystemError) in
             try checkRoom(state)
-            let version = state.versions[node] ?? made ?? make()
-            state.versions[node] = version
-            version.opens.add(1, ordering: .relaxed)
+            let file = state.open[node] ?? made ?? make()
+            state.open[node] = file
+            file.opens.add(1, ordering: .relaxed)
             state.files += 1
-            return Self.place(.file(version), &state)
+            return Self.place(.file(file), &state)
         }
     }
 
@@ -71,13 +74,13 @@ final class Handles: Sendable {
     }
 
     /// The open file of a handle; nil if there is none.
-    func file(_ handle: HandleID) -> OpenVersion? {
+    func file(_ handle: HandleID) -> OpenFile? {
         state.withLock { state in
-            guard let slot = Self.slot(handle, state), case .file(let version) = state.slots[slot].occupant
+            guard let slot = Self.slot(handle, state), case .file(let file) = state.slots[slot].occupant
             else {
                 return nil
             }
-            return version
+            return file
         }
     }
 
@@ -93,17 +96,17 @@ final class Handles: Sendable {
 
     /// Closes an open file.
     /// - Returns: What was open and whether this was its last handle; nil if there was no such handle.
-    func closeFile(_ handle: HandleID) -> (version: OpenVersion, wasLast: Bool)? {
-        state.withLock { state -> (version: OpenVersion, wasLast: Bool)? in
-            guard let slot = Self.slot(handle, state), case .file(let version) = state.slots[slot].occupant
+    func closeFile(_ handle: HandleID) -> (file: OpenFile, wasLast: Bool)? {
+        state.withLock { state -> (file: OpenFile, wasLast: Bool)? in
+            guard let slot = Self.slot(handle, state), case .file(let file) = state.slots[slot].occupant
             else {
                 return nil
             }
             Self.vacate(slot, &state)
             state.files -= 1
-            let wasLast = version.opens.subtract(1, ordering: .relaxed).newValue == 0
-            if wasLast { state.versions[version.node.id] = nil }
-            return (version, wasLast)
+            let wasLast = file.opens.subtract(1, ordering: .relaxed).newValue == 0
+            if wasLast { state.open[file.node.id] = nil }
+            return (file, wasLast)
         }
     }
 

@@ -6,8 +6,9 @@ import Synchronization
 ///
 /// With ``Handles``, the only home of such state.
 ///
-/// A node is one version: a lookup that finds another version under a path makes a new node with a new
-/// number, and the old one stays for those who have it open. Numbers are never used again. One lock, held for
+/// A node is one version: a lookup that finds a version under a path that somebody else made gets a new node
+/// with a new number, and the old one stays for those who have it open. What this mount commits stays the same
+/// node (`InodeTable+Changes.swift`). Numbers are never used again. One lock, held for
 /// some 100 ns: no call waits, asks the namespace or runs a caller's code under it. Any thread may call.
 final class InodeTable: Sendable {
     /// The number of the root.
@@ -16,6 +17,7 @@ final class InodeTable: Sendable {
     /// What a node looks like at one moment.
     struct Snapshot: Sendable {
         let node: Node
+        let size: Int64
         let modified: Int64
         let native: POSIXAttributes?
         let flags: NodeFlags
@@ -26,12 +28,23 @@ final class InodeTable: Sendable {
         var nodes = NodeIndex<IdentityKey>()
         /// The current version under each path.
         var current = NodeIndex<PathKey>()
+        /// Further names of files that have several, by the hash of the path.
+        var aliases: [UInt64: Alias] = [:]
+        /// Files with several names, by their inode number.
+        var linked: [UInt64: Node] = [:]
         var nextID: NodeID = InodeTable.rootID + 1
     }
 
+    /// One more name of a file.
+    struct Alias {
+        let parent: Node
+        let name: [UInt8]
+        let node: Node
+    }
+
     let root: Node
-    private let nodesMaximum: Int
-    private let state: Mutex<State>
+    let nodesMaximum: Int
+    let state: Mutex<State>
 
     /// Makes a table that knows the root only.
     /// - Parameter nodesMaximum: The most nodes.
@@ -62,26 +75,38 @@ final class InodeTable: Sendable {
         }
     }
 
-    /// A directory, its path with `name` appended, and the hash of that.
+    /// A directory, and its path with `name` appended.
     func child(
         _ name: UnsafeRawBufferPointer,
         of parent: NodeID
-    ) throws(FileSystemError) -> (directory: Node, path: RelativePath, hash: UInt64) {
+    ) throws(FileSystemError) -> (directory: Node, path: RelativePath) {
         let (directory, path) = try state.withLock { state throws(FileSystemError) -> (Node, [UInt8]) in
             guard let node = state.node(parent) else { throw .stale }
             guard node.kind == .directory else { throw .notDirectory }
             return (node, node.path())
         }
-        return (
-            directory, RelativePath(bytes: path).appending(name), PathHash.child(name, of: directory.pathHash)
-        )
+        return (directory, RelativePath(bytes: path).appending(name))
+    }
+
+    /// The hash of a directory's path, and what is above it.
+    func place(of directory: Node) -> (hash: UInt64, parent: Node) {
+        state.withLock { _ in (directory.pathHash, directory.parent ?? directory) }
+    }
+
+    /// What version of its file a node is.
+    func version(of node: Node) -> (etag: ETag?, size: Int64) {
+        state.withLock { _ in (node.etag, node.size) }
+    }
+
+    /// Whether a node is the version that `attributes` describe, or one that this mount is changing.
+    func isVersion(_ node: Node, of attributes: Attributes) -> Bool {
+        state.withLock { _ in node.answers(to: attributes) }
     }
 
     /// The node for what a name stands for now, with one more kernel reference.
     /// - Parameters:
     ///   - name: One component.
     ///   - directory: Where it was found.
-    ///   - hash: The hash of the path.
     ///   - attributes: What the namespace says.
     ///   - validated: When the store was asked for this very name; nil: it was not.
     /// - Returns: The node of the same version if there is one, else a new node, which replaces the other.
@@ -89,35 +114,40 @@ final class InodeTable: Sendable {
     func resolve(
         _ name: UnsafeRawBufferPointer,
         in directory: Node,
-        hash: UInt64,
         as attributes: Attributes,
         validated: Int64?
     ) throws(FileSystemError) -> Snapshot {
         try state.withLock { state throws(FileSystemError) in
-            let known = state.current.find(hash) { $0.hasPath(name, in: directory) }
-            if let known, known.isVersion(of: attributes) {
-                return Self.take(known, attributes, validated)
+            if let known = state.find(name, in: directory) {
+                if known.answers(to: attributes) { return Self.take(known, attributes, validated) }
+                state.detach(name, in: directory, from: known)
             }
-            if let known { state.replace(known) }
-            return try add(name, directory, hash, attributes, validated, &state)
+            if let linked = state.linkedNode(as: attributes) {
+                state.addAlias(name, in: directory, to: linked)
+                return Self.take(linked, attributes, validated)
+            }
+            return try add(name, directory, attributes, validated, &state)
         }
     }
 
-    /// Like ``resolve(_:in:hash:as:validated:)`` for an entry of a snapshot, which may be older than a
+    /// Like ``resolve(_:in:as:validated:)`` for an entry of a snapshot, which may be older than a
     /// lookup.
     /// - Returns: nil if the path's current node is another version: who is right must be asked.
     /// - Throws: ``FileSystemError/tooMany(_:)``.
     func resolveListed(
         _ name: UnsafeRawBufferPointer,
         in directory: Node,
-        hash: UInt64,
         as attributes: Attributes
     ) throws(FileSystemError) -> Snapshot? {
         try state.withLock { state throws(FileSystemError) -> Snapshot? in
-            guard let known = state.current.find(hash, where: { $0.hasPath(name, in: directory) }) else {
-                return try add(name, directory, hash, attributes, nil, &state)
+            if let known = state.find(name, in: directory) {
+                return known.answers(to: attributes) ? Self.take(known, attributes, nil) : nil
             }
-            return known.isVersion(of: attributes) ? Self.take(known, attributes, nil) : nil
+            if let linked = state.linkedNode(as: attributes) {
+                state.addAlias(name, in: directory, to: linked)
+                return Self.take(linked, attributes, nil)
+            }
+            return try add(name, directory, attributes, nil, &state)
         }
     }
 
@@ -125,12 +155,11 @@ final class InodeTable: Sendable {
     func addCommand(
         _ name: UnsafeRawBufferPointer,
         in directory: Node,
-        hash: UInt64,
         size: Int64
     ) throws(FileSystemError) -> Snapshot {
         try state.withLock { state throws(FileSystemError) in
             let attributes = Attributes(kind: .file, size: size, modified: 0, etag: nil)
-            let node = try state.make(name, directory, hash, attributes, nodesMaximum)
+            let node = try state.make(name, directory, attributes, nodesMaximum)
             node.flags.formUnion([.command, .replaced])
             node.lookups = 1
             return Snapshot(of: node)
@@ -173,7 +202,7 @@ final class InodeTable: Sendable {
     /// - Returns: Whether the node is still what its name stands for.
     func validate(_ node: Node, against attributes: Attributes, at time: Int64) -> Bool {
         state.withLock { state in
-            guard node.isVersion(of: attributes) else {
+            guard node.answers(to: attributes) else {
                 state.replace(node)
                 return false
             }
@@ -205,36 +234,30 @@ final class InodeTable: Sendable {
                 guard node.lookups > 0, let parent = node.parent, parent.flags.contains(.listed) else {
                     return
                 }
-                guard Self.isAtOrBelow(node.path(), path.bytes) else { return }
+                guard RelativePath(bytes: node.path()).isAtOrBelow(path) else { return }
                 found.append((parent.id, Array(node.name)))
             }
             return found
         }
     }
 
-    private static func isAtOrBelow(_ bytes: [UInt8], _ top: [UInt8]) -> Bool {
-        if top.isEmpty { return true }
-        guard bytes.starts(with: top) else { return false }
-        return bytes.count == top.count || bytes[top.count] == UInt8(ascii: "/")
-    }
-
-    private static func take(_ node: Node, _ attributes: Attributes, _ validated: Int64?) -> Snapshot {
+    static func take(_ node: Node, _ attributes: Attributes, _ validated: Int64?) -> Snapshot {
         node.lookups += 1
         node.update(from: attributes)
         if let validated { node.validated = validated }
         return Snapshot(of: node)
     }
 
-    private func add(
+    func add(
         _ name: UnsafeRawBufferPointer,
         _ directory: Node,
-        _ hash: UInt64,
         _ attributes: Attributes,
         _ validated: Int64?,
         _ state: inout State
     ) throws(FileSystemError) -> Snapshot {
-        let node = try state.make(name, directory, hash, attributes, nodesMaximum)
+        let node = try state.make(name, directory, attributes, nodesMaximum)
         state.current.insert(node)
+        state.noteLinks(of: node)
         node.lookups = 1
         if let validated { node.validated = validated }
         return Snapshot(of: node)
@@ -242,9 +265,10 @@ final class InodeTable: Sendable {
 }
 
 extension InodeTable.Snapshot {
-    fileprivate init(of node: Node) {
+    init(of node: Node) {
         self.init(
             node: node,
+            size: node.size,
             modified: node.modified,
             native: node.native,
             flags: node.flags,
@@ -254,38 +278,45 @@ extension InodeTable.Snapshot {
 }
 
 extension InodeTable.State {
-    fileprivate func node(_ id: NodeID) -> Node? {
+    func node(_ id: NodeID) -> Node? {
         nodes.find(IdentityKey.hash(of: id)) { $0.id == id }
     }
 
-    fileprivate mutating func make(
+    mutating func make(
         _ name: UnsafeRawBufferPointer,
         _ directory: Node,
-        _ hash: UInt64,
         _ attributes: Attributes,
         _ maximum: Int
     ) throws(FileSystemError) -> Node {
         guard nodes.count < maximum else {
             throw .tooMany("nodesMaximum: the kernel holds \(maximum) nodes; raise it")
         }
-        let node = Node(id: nextID, parent: directory, name: name, pathHash: hash, attributes: attributes)
+        let node = Node(
+            id: nextID,
+            parent: directory,
+            name: name,
+            pathHash: PathHash.child(name, of: directory.pathHash),
+            attributes: attributes
+        )
         nextID += 1
         node.flags.insert(.listed)
         nodes.insert(node)
         return node
     }
 
-    fileprivate mutating func replace(_ node: Node) {
+    mutating func replace(_ node: Node) {
         guard node.parent != nil, !node.flags.contains(.replaced) else { return }
         node.flags.insert(.replaced)
         current.remove(node)
+        forgetLinks(of: node)
     }
 
-    fileprivate mutating func dropIfUnused(_ node: Node) {
+    mutating func dropIfUnused(_ node: Node) {
         guard node.lookups == 0, node.opens == 0, node.parent != nil else { return }
         guard node.flags.contains(.listed) else { return }
         node.flags.remove(.listed)
         nodes.remove(node)
         current.remove(node)
+        forgetLinks(of: node)
     }
 }

@@ -24,9 +24,9 @@ final class OpenDirectory: Sendable {
     /// The most pool jobs at a time, whatever the snapshot could use.
     private static let jobsMaximum = 9
 
-    init(node: Node, listing: any DirectoryListing) {
+    init(node: Node, parent: Node, listing: any DirectoryListing) {
         self.node = node
-        parent = node.parent ?? node
+        self.parent = parent
         state = Mutex(State(listing: listing))
     }
 

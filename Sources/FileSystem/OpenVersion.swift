@@ -32,28 +32,23 @@ final class SharedCounter: Sendable {
 ///
 /// Any thread may call it. The planner's lock is held for a decision, never for a fetch.
 final class OpenVersion: Sendable {
-    /// Which version.
-    let node: Node
-    /// How many handles are open; changed by ``Handles`` under its lock.
-    let opens = Atomic(0)
-
     private let file: any PageFile
     private let readAhead: ReadAhead
     private let planner: Mutex<Planner>
     private let wasRead = Atomic(false)
+    private let isClosed = Atomic(false)
 
-    init(node: Node, file: any PageFile, readAhead: ReadAhead) {
-        self.node = node
+    init(file: any PageFile, readAhead: ReadAhead) {
         self.file = file
         self.readAhead = readAhead
-        planner = Mutex(Planner(size: node.size, windowMaximum: readAhead.windowMaximum))
+        planner = Mutex(Planner(size: file.version.size, windowMaximum: readAhead.windowMaximum))
     }
 
-    /// Length in bytes.
-    var size: Int64 { node.size }
+    /// Which version.
+    var version: FileVersion { file.version }
 
-    /// Where it is read from.
-    var address: UFSURI { file.version.uri }
+    /// Length in bytes.
+    var size: Int64 { file.version.size }
 
     /// Notes that a read was answered.
     /// - Returns: Whether it is the first one.
@@ -83,8 +78,26 @@ final class OpenVersion: Sendable {
         return bytes
     }
 
+    /// Gives the bytes of a span, fetched where they are missing, piece by piece.
+    /// - Parameters:
+    ///   - span: Inside the version.
+    ///   - sink: Takes the bytes in order, on this thread.
+    /// - Throws: What the page source or the sink threw.
+    func copy(_ span: Span, into sink: SpanSink) throws(StoreError) {
+        var next = span.offset
+        while next < span.end {
+            let piece = Span(from: next, to: min(next + Self.copiedBytes, span.end))
+            try file.read(piece, asking: piece).copy(into: sink)
+            next = piece.end
+        }
+    }
+
+    /// How much ``copy(_:into:)`` holds at a time.
+    private static let copiedBytes: Int64 = 1 << 20
+
     /// Gives back what is held for a file that nobody has open any more.
     func close() {
+        isClosed.store(true, ordering: .relaxed)
         planner.withLock { planner in
             settle(&planner) { planner in
                 let idle = planner.releaseIdle(before: .max)
@@ -135,7 +148,7 @@ final class OpenVersion: Sendable {
 
     /// Runs on a pool thread.
     private func load(_ piece: Span) {
-        guard opens.load(ordering: .relaxed) > 0, planner.withLock({ $0.isWanted(piece) }) else { return }
+        guard !isClosed.load(ordering: .relaxed), planner.withLock({ $0.isWanted(piece) }) else { return }
         readAhead.metrics.issuedAheadBytes.increment(by: piece.count)
         do {
             try file.load(piece)

@@ -48,6 +48,15 @@ public struct RelativePath: Hashable, Sendable, CustomStringConvertible {
         return bytes[(slash + 1)...]
     }
 
+    /// Whether the path is another one or lies below it.
+    /// - Parameter top: The other path.
+    /// - Returns: `true` for the path itself, and for everything if `top` is the root.
+    public func isAtOrBelow(_ top: RelativePath) -> Bool {
+        if top.isRoot { return true }
+        guard bytes.starts(with: top.bytes) else { return false }
+        return bytes.count == top.bytes.count || bytes[top.bytes.count] == UInt8(ascii: "/")
+    }
+
     /// The path as text; bytes that are not UTF-8 show as U+FFFD.
     public var description: String { String(decoding: bytes, as: UTF8.self) }
 }

@@ -43,6 +43,14 @@ public struct PinnedBytes {
     /// Total length in bytes.
     public var count: Int { pieces.reduce(0) { $0 + $1.count } }
 
+    /// Several runs of bytes as one, in order.
+    /// - Parameter parts: The runs; each keeps its pin.
+    /// - Returns: All of them.
+    public static func joined(_ parts: [PinnedBytes]) -> PinnedBytes {
+        if parts.count == 1, let only = parts.first { return only }
+        return PinnedBytes(pieces: parts.flatMap(\.pieces), pin: PinGroup(pins: parts.compactMap(\.pin)))
+    }
+
     /// Runs `body` while the pin is held for certain.
     /// - Parameter body: Uses the pieces; must not keep them.
     /// - Returns: What `body` returns.
@@ -53,4 +61,11 @@ public struct PinnedBytes {
         defer { withExtendedLifetime(pin) {} }
         return try body(pieces)
     }
+}
+
+/// Pins that are let go together.
+private final class PinGroup: Pin {
+    let pins: [any Pin]
+
+    init(pins: [any Pin]) { self.pins = pins }
 }

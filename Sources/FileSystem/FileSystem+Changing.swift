@@ -1,0 +1,121 @@
+import Glibc
+import Metadata
+import Pages
+
+/// Changing attributes, and keeping up with what this mount's own changes did to versions.
+extension FileSystem {
+    /// Changes length, mode, owner or times.
+    /// - Parameters:
+    ///   - node: The node.
+    ///   - change: What to change.
+    ///   - handle: A handle through which the length is changed, if there is one.
+    ///   - patience: Whether to wait.
+    /// - Returns: The attributes after the change.
+    /// - Throws: ``FileSystemError``.
+    public func change(
+        _ node: NodeID,
+        _ change: NodeChange,
+        handle: HandleID?,
+        _ patience: Patience
+    ) throws(FileSystemError) -> NodeAttributes {
+        let parts = try writable()
+        guard patience == .waiting else { throw .wouldWait }
+        if let size = change.size { try resize(node, to: size, handle) }
+        if change.hasAttributes {
+            let (snapshot, path) = try inodes.find(node)
+            let attributes = change.attributes(at: Self.timeOfDay())
+            let file = handles.file(of: node)
+            let isLocal = snapshot.flags.contains(.unlinked) || file?.writer?.isPending == true
+            if isLocal {
+                changeLocally(snapshot, attributes)
+            } else {
+                let held = try hold(snapshot.node)
+                defer { held?.release() }
+                try self.change(snapshot.node, path, attributes, parts)
+            }
+            if change.modified != nil || change.accessed != nil, file?.writer?.isDirty == true {
+                file?.setTimes(attributes)
+            }
+        }
+        return describe(try inodes.find(node).snapshot, validFor: ownTrust)
+    }
+
+    /// Changes what the store keeps of a name.
+    func change(
+        _ node: Node,
+        _ path: RelativePath,
+        _ change: AttributeChange,
+        _ parts: WritingParts
+    ) throws(FileSystemError) {
+        let known = knownAttributes(of: try inodes.find(node.id).snapshot)
+        let result = try ask { () throws(StoreError) in
+            try parts.store.change(path, change, known: known)
+        }
+        if !path.isRoot { namespace.settle(path, result) }
+        followOwn(node, path, result)
+    }
+
+    /// Changes attributes of a file that the store does not have.
+    private func changeLocally(_ snapshot: InodeTable.Snapshot, _ change: AttributeChange) {
+        inodes.changed(
+            snapshot.node,
+            size: snapshot.size,
+            native: change.applied(to: native(of: snapshot)),
+            modified: change.modified ?? snapshot.modified
+        )
+    }
+
+    private func resize(_ node: NodeID, to size: Int64, _ handle: HandleID?) throws(FileSystemError) {
+        if let handle, let file = handles.file(handle) { return try resize(file, to: size, .waiting) }
+        if let file = handles.file(of: node) { return try resize(file, to: size, .waiting) }
+        let opened = try open(node, flags: O_WRONLY, .waiting)
+        defer { try? release(opened.handle, .waiting) }
+        guard let file = handles.file(opened.handle) else { throw .badHandle }
+        try resize(file, to: size, .waiting)
+        try commit(file, .waiting)
+    }
+
+    /// A node has become what `attributes` say by this mount's own doing: its version, if it is another one,
+    /// has the same bytes as before.
+    func followOwn(_ node: Node, _ path: RelativePath, _ attributes: Attributes) {
+        let wasChanging = (try? inodes.find(node.id).snapshot.flags.contains(.changing)) ?? false
+        let before = file(of: node)?.version.version ?? version(of: node, path: path)
+        _ = inodes.set(node, to: attributes)
+        guard attributes.kind == .file, let etag = attributes.etag else { return }
+        let size = wasChanging ? before.size : attributes.size
+        let after = FileVersion(uri: namespace.uri(of: path), etag: etag, size: size)
+        guard after != before else { return }
+        pages.follow(from: before, to: after)
+        guard let file = file(of: node) else { return }
+        let base = OpenVersion(file: pages.open(after), readAhead: readAhead)
+        file.replace(base)
+        file.writer?.follow(after, base: base)
+    }
+
+    private func file(of node: Node) -> OpenFile? { handles.file(of: node.id) }
+
+    /// What the store last said of a node, with what this mount has changed since.
+    func knownAttributes(of snapshot: InodeTable.Snapshot) -> Attributes {
+        let node = snapshot.node
+        let version = handles.file(of: node.id)?.version.version
+        return Attributes(
+            kind: node.kind,
+            size: version?.size ?? snapshot.size,
+            modified: snapshot.modified,
+            etag: version?.etag ?? inodes.version(of: node).etag,
+            posix: native(of: snapshot)
+        )
+    }
+
+    /// Notes that this mount changed a directory's entries, or (`contentsToo` false) a node's name.
+    func touch(_ node: Node, contentsToo: Bool = true) {
+        guard let snapshot = try? inodes.find(node.id).snapshot else { return }
+        let now = Self.timeOfDay()
+        var native = native(of: snapshot)
+        native.changed = now
+        inodes.touch(node, native: native, at: contentsToo ? now : snapshot.modified)
+    }
+
+    /// For how long the kernel may believe what this mount has just done itself.
+    var ownTrust: Duration { min(options.syncInterval ?? .seconds(1), .seconds(1)) }
+}

@@ -1,0 +1,200 @@
+import Glibc
+public import Metadata
+import Pages
+
+/// Names that become others.
+extension FileSystem {
+    /// One side of a rename.
+    private struct Side {
+        let name: UnsafeRawBufferPointer
+        let directory: Node
+        let path: RelativePath
+        var attributes: Attributes?
+        var node: Node?
+    }
+
+    /// Gives a file or directory another name.
+    /// - Parameters:
+    ///   - name: One component.
+    ///   - parent: Its directory.
+    ///   - newName: The new name.
+    ///   - newParent: The directory of the new name.
+    ///   - mode: What becomes of a target that exists.
+    ///   - patience: Whether to wait.
+    /// - Throws: ``FileSystemError``, as rename(2) has it.
+    public func rename(
+        _ name: UnsafeRawBufferPointer,
+        in parent: NodeID,
+        to newName: UnsafeRawBufferPointer,
+        in newParent: NodeID,
+        _ mode: RenameMode,
+        _ patience: Patience
+    ) throws(FileSystemError) {
+        let parts = try writable()
+        guard patience == .waiting else { throw .wouldWait }
+        var source = try side(name, in: parent)
+        var target = try side(newName, in: newParent, isNew: true)
+        guard let known = source.attributes else { throw .notFound }
+        guard source.path != target.path else { return }
+        try check(known, target, mode)
+        if mode == .replace, isSameFile(source, target) { return }
+        if known.kind == .directory || target.attributes?.kind == .directory || mode == .exchange {
+            try commitAll(atOrBelow: [source.path, target.path])
+            source.attributes = try find(source.path, .waiting)?.attributes
+            target.attributes = try find(target.path, .waiting)?.attributes
+        }
+        let held = try source.node.flatMap { node throws(FileSystemError) in try hold(node) }
+        defer { held?.release() }
+        if mode == .exchange { return try exchange(source, target, parts) }
+        try replace(source, target, mode, held, parts)
+    }
+
+    // MARK: Parts of it
+
+    private func side(
+        _ name: UnsafeRawBufferPointer,
+        in parent: NodeID,
+        isNew: Bool = false
+    ) throws(FileSystemError) -> Side {
+        let (directory, path) = isNew ? try newName(name, in: parent) : try inodes.child(name, of: parent)
+        return Side(
+            name: name,
+            directory: directory,
+            path: path,
+            attributes: try find(path, .waiting)?.attributes,
+            node: inodes.known(name, in: directory)?.node
+        )
+    }
+
+    private func check(
+        _ known: Attributes,
+        _ target: Side,
+        _ mode: RenameMode
+    ) throws(FileSystemError) {
+        guard let there = target.attributes else {
+            if mode == .exchange { throw .notFound }
+            return
+        }
+        switch mode {
+        case .noReplace: throw .exists
+        case .exchange: return
+        case .replace: break
+        }
+        switch (known.kind == .directory, there.kind == .directory) {
+        case (true, false): throw .notDirectory
+        case (false, true): throw .isDirectory
+        case (true, true):
+            let isEmpty = try ask { () throws(StoreError) in
+                try namespace.isEmpty(target.path, mayWait: true)
+            }
+            guard isEmpty else { throw .notEmpty }
+        case (false, false): break
+        }
+    }
+
+    /// Two names of one file: rename(2) then does nothing.
+    private func isSameFile(_ source: Side, _ target: Side) -> Bool {
+        if let node = source.node, node === target.node { return true }
+        guard let one = source.attributes?.posix, let other = target.attributes?.posix else { return false }
+        return one.linkCount > 1 && one.inode != 0 && one.inode == other.inode
+    }
+
+    private func replace(
+        _ source: Side,
+        _ target: Side,
+        _ mode: RenameMode,
+        _ held: Writer?,
+        _ parts: WritingParts
+    ) throws(FileSystemError) {
+        guard let known = source.attributes else { throw .notFound }
+        let replaced = target.node.flatMap { handles.file(of: $0.id)?.writer }
+        if let there = target.attributes {
+            try replaced?.hold()
+            defer { replaced?.release() }
+            try keepBytes(of: target.node, there)
+        }
+        var result: Attributes?
+        if let held, held.isPending {
+            let version = replaced?.isPending == true ? nil : target.attributes?.etag
+            held.rename(version.map { .version($0) } ?? .absent)
+        } else {
+            let there = replaced?.isPending == true ? nil : target.attributes
+            result = try ask { () throws(StoreError) in
+                try parts.store.rename(
+                    source.path,
+                    to: target.path,
+                    mode,
+                    known: (known, there),
+                    siblings: namespace.siblings(of: source.path)
+                )
+            }
+        }
+        if target.attributes != nil { forgetName(target.name, in: target.directory, parts) }
+        inodes.move(source.name, in: source.directory, to: target.name, in: target.directory)
+        if let result {
+            namespace.move(source.path, to: target.path, result)
+            followMoved(source.node, target.path, result)
+        } else {
+            namespace.drop(source.path)
+            namespace.pend(target.path, known)
+        }
+        touchBoth(source, target, moved: source.node)
+    }
+
+    private func exchange(
+        _ source: Side,
+        _ target: Side,
+        _ parts: WritingParts
+    ) throws(FileSystemError) {
+        guard let known = source.attributes, let there = target.attributes else { throw .notFound }
+        let other = try target.node.flatMap { node throws(FileSystemError) in try hold(node) }
+        defer { other?.release() }
+        let result = try ask { () throws(StoreError) in
+            try parts.store.rename(
+                source.path,
+                to: target.path,
+                .exchange,
+                known: (known, there),
+                siblings: .some
+            )
+        }
+        namespace.invalidate(source.path)
+        namespace.invalidate(target.path)
+        inodes.exchange(source.name, in: source.directory, with: target.name, in: target.directory)
+        followMoved(source.node, target.path, result)
+        if let back = try? namespace.revalidate(source.path, known: there.kind) {
+            followMoved(target.node, source.path, back)
+        }
+        touchBoth(source, target, moved: source.node)
+        if let node = target.node { touch(node, contentsToo: false) }
+    }
+
+    /// Stores everything that is being changed at or below paths.
+    private func commitAll(atOrBelow paths: [RelativePath]) throws(FileSystemError) {
+        for file in handles.files where file.writer?.isDirty == true {
+            guard let path = try? inodes.find(file.node.id).path else { continue }
+            guard paths.contains(where: { path.isAtOrBelow($0) }) else { continue }
+            try commit(file, .waiting)
+        }
+    }
+
+    /// What was moved is the same version under another address.
+    private func followMoved(_ node: Node?, _ path: RelativePath, _ attributes: Attributes) {
+        guard let node else { return }
+        followOwn(node, path, attributes)
+        guard node.kind == .directory else { return }
+        // The store gave what is below new versions, too; only open files need to know now.
+        for file in handles.files where inodes.isBelow(file.node, node) {
+            guard let path = try? inodes.find(file.node.id).path,
+                let found = try? namespace.revalidate(path, known: .file)
+            else { continue }
+            followOwn(file.node, path, found)
+        }
+    }
+
+    private func touchBoth(_ source: Side, _ target: Side, moved: Node?) {
+        touch(source.directory)
+        if target.directory !== source.directory { touch(target.directory) }
+        if let moved { touch(moved, contentsToo: false) }
+    }
+}

@@ -1,0 +1,330 @@
+import CoreMetrics
+import Glibc
+import Metadata
+import Pages
+
+/// Changing contents: handles, writers, commits. States in `docs/writing.md`.
+extension FileSystem {
+    /// Writes to an open file.
+    /// - Parameters:
+    ///   - handle: A file that is open for writing.
+    ///   - offset: First byte; not negative.
+    ///   - bytes: What to write; used during the call only.
+    ///   - patience: Whether to wait for a commit of the same file, or for room.
+    /// - Returns: How many bytes were written: all.
+    /// - Throws: ``FileSystemError/noSpace(_:)``, ``FileSystemError/tooLarge``, or another
+    ///   ``FileSystemError``.
+    public func write(
+        _ handle: HandleID,
+        at offset: Int64,
+        _ bytes: UnsafeRawBufferPointer,
+        _ patience: Patience
+    ) throws(FileSystemError) -> Int {
+        guard offset >= 0 else { throw .invalid }
+        guard let file = handles.file(handle) else { throw .badHandle }
+        guard !bytes.isEmpty else { return 0 }
+        let parts = try writable()
+        let writer = try writer(of: file)
+        let sendsAhead = try writer.write(bytes, at: offset, mayWait: patience == .waiting) {
+            parts.store.upload(to: self.path(of: file.node))
+        }
+        noteChange(of: file, writer)
+        if sendsAhead { sendAhead(writer) }
+        metrics.writtenBytes.increment(by: bytes.count)
+        return bytes.count
+    }
+
+    /// Stores what was changed, as close(2) wants it.
+    /// - Parameters:
+    ///   - handle: An open file.
+    ///   - patience: Whether to wait for the store.
+    /// - Throws: Why the store does not have it.
+    public func flush(_ handle: HandleID, _ patience: Patience) throws(FileSystemError) {
+        guard let file = handles.file(handle) else { throw .badHandle }
+        try commit(file, patience)
+    }
+
+    /// Makes what was changed durable, as fsync(2) wants it.
+    /// - Parameters:
+    ///   - handle: An open file.
+    ///   - dataOnly: Whether times and owner may be lost in a crash.
+    ///   - patience: Whether to wait.
+    /// - Throws: Why it is not durable.
+    public func sync(
+        _ handle: HandleID,
+        dataOnly: Bool,
+        _ patience: Patience
+    ) throws(FileSystemError) {
+        guard let file = handles.file(handle) else { throw .badHandle }
+        guard let parts = writing else { return }
+        guard patience == .waiting else { throw .wouldWait }
+        if parts.durability == .stage {
+            try file.writer?.staged.sync()
+            return
+        }
+        try commit(file, patience)
+        guard !dataOnly, let (snapshot, path) = try? inodes.find(file.node.id),
+            !snapshot.flags.contains(.unlinked)
+        else { return }
+        try ask { () throws(StoreError) in try parts.store.sync(path) }
+    }
+
+    /// Makes what was changed of a directory's names durable.
+    /// - Parameters:
+    ///   - handle: An open directory.
+    ///   - patience: Whether to wait.
+    /// - Throws: Why it is not durable.
+    public func syncDirectory(_ handle: HandleID, _ patience: Patience) throws(FileSystemError) {
+        guard let directory = handles.directory(handle) else { throw .badHandle }
+        guard let parts = writing else { return }
+        guard patience == .waiting else { throw .wouldWait }
+        let path = try inodes.find(directory.node.id).path
+        try ask { () throws(StoreError) in try parts.store.sync(path) }
+    }
+
+    /// Reserves, erases or zeros a range, as fallocate(2) wants it.
+    /// - Parameters:
+    ///   - handle: A file that is open for writing.
+    ///   - mode: Its flags: 0, `KEEP_SIZE`, `PUNCH_HOLE | KEEP_SIZE`, `ZERO_RANGE` with or without `KEEP_SIZE`.
+    ///   - offset: First byte.
+    ///   - count: Length in bytes; positive.
+    ///   - patience: Whether to wait.
+    /// - Throws: ``FileSystemError/unsupported`` for other flags.
+    public func allocate(
+        _ handle: HandleID,
+        mode: Int32,
+        offset: Int64,
+        count: Int64,
+        _ patience: Patience
+    ) throws(FileSystemError) {
+        guard offset >= 0, count > 0 else { throw .invalid }
+        guard let file = handles.file(handle) else { throw .badHandle }
+        let (end, overflow) = offset.addingReportingOverflow(count)
+        guard !overflow else { throw .tooLarge }
+        _ = try writable()
+        let mayWait = patience == .waiting
+        let writer = try writer(of: file)
+        let keepsSize = mode & AllocationMode.keepSize != 0
+        switch mode & ~AllocationMode.keepSize {
+        case 0:
+            break
+        case AllocationMode.punchHole where keepsSize, AllocationMode.zeroRange:
+            let span = Span(from: offset, to: max(offset, end)).clamped(to: writer.size)
+            try writer.erase(span, mayWait: mayWait)
+        default:
+            throw .unsupported
+        }
+        if !keepsSize, end > writer.size { try writer.resize(to: end, mayWait: mayWait) }
+        noteChange(of: file, writer)
+    }
+
+    /// Copies bytes from one open file to another, or inside of one.
+    ///
+    /// A whole file that is copied into an empty one is not read: the store copies it at the commit.
+    /// - Returns: How many bytes were copied: at least one unless the source ends at `offset`; the caller asks
+    ///   for the rest.
+    /// - Throws: ``FileSystemError/invalid`` for ranges of one file that overlap.
+    public func copy(
+        from source: HandleID,
+        at offset: Int64,
+        to target: HandleID,
+        at targetOffset: Int64,
+        count: Int,
+        _ patience: Patience
+    ) throws(FileSystemError) -> Int {
+        guard let from = handles.file(source), let to = handles.file(target) else { throw .badHandle }
+        guard offset >= 0, targetOffset >= 0, count >= 0 else { throw .invalid }
+        _ = try writable()
+        guard patience == .waiting else { throw .wouldWait }
+        let size = from.writer?.size ?? from.version.size
+        let span = Span(from: min(offset, size), to: min(offset + Int64(count), size))
+        if from === to, offset < targetOffset + Int64(span.count), targetOffset < span.end { throw .invalid }
+        let piece = Span(from: span.offset, to: min(span.end, span.offset + Self.copiedAtOnce))
+        guard !piece.isEmpty else { return 0 }
+        let writer = try writer(of: to)
+        if targetOffset == 0, span == Span(from: 0, to: size), from.writer?.isDirty != true,
+            writer.takeBase(from.version)
+        {
+            noteChange(of: to, writer)
+            return span.count
+        }
+        let bytes = try read(from, piece, .waiting)
+        var next = targetOffset
+        do throws(StoreError) {
+            try bytes.copy { bytes throws(StoreError) in
+                do throws(FileSystemError) {
+                    _ = try writer.write(bytes, at: next, mayWait: true) { nil }
+                } catch {
+                    throw .noSpace("\(error)")
+                }
+                next += Int64(bytes.count)
+            }
+        } catch {
+            throw FileSystemError(error)
+        }
+        noteChange(of: to, writer)
+        return piece.count
+    }
+
+    /// Cuts or extends a file.
+    func resize(_ file: OpenFile, to size: Int64, _ patience: Patience) throws(FileSystemError) {
+        guard size >= 0 else { throw .invalid }
+        _ = try writable()
+        let (writer, isNew) = try file.writer { version throws(FileSystemError) in
+            // What is cut off whole is not needed of the old version.
+            try makeWriter(version, keepsBase: size > 0)
+        }
+        if !isNew || size > 0 { try writer.resize(to: size, mayWait: patience == .waiting) }
+        noteChange(of: file, writer)
+    }
+
+    // MARK: Commits
+
+    /// Stores what was changed of a file.
+    func commit(_ file: OpenFile, _ patience: Patience) throws(FileSystemError) {
+        guard let parts = writing, let writer = file.writer else { return }
+        let node = file.node
+        let job = try writer.beginCommit(mayWait: patience == .waiting) {
+            parts.store.upload(to: self.path(of: node))
+        }
+        guard let job else { return }
+        let (snapshot, path) = try inodes.find(node.id)
+        do throws(StoreError) {
+            let attributes = try job.upload.commit(
+                job.contents,
+                if: job.condition,
+                attributes: job.isNew ? native(of: snapshot) : nil
+            )
+            committed(file, writer, path, attributes)
+        } catch {
+            let failure = commitFailure(error, path)
+            metrics.failedCommits.increment()
+            if failure == .stale {
+                namespace.invalidate(path)
+                inodes.lose(node)
+            }
+            writer.failCommit(failure)
+            throw failure
+        }
+        try keepTimes(of: file, path, parts)
+    }
+
+    private func committed(
+        _ file: OpenFile,
+        _ writer: Writer,
+        _ path: RelativePath,
+        _ attributes: Attributes
+    ) {
+        metrics.commits.increment()
+        let version = FileVersion(
+            uri: namespace.uri(of: path),
+            etag: attributes.etag ?? ETag(""),
+            size: attributes.size
+        )
+        let base = OpenVersion(file: pages.open(version), readAhead: readAhead)
+        inodes.committed(file.node, as: attributes)
+        namespace.settle(path, attributes)
+        file.replace(base)
+        writer.endCommit(version, base: base)
+    }
+
+    /// Gives the new version the times that were set after the last write.
+    private func keepTimes(
+        of file: OpenFile,
+        _ path: RelativePath,
+        _ parts: WritingParts
+    ) throws(FileSystemError) {
+        guard let times = file.times else { return }
+        file.setTimes(nil)
+        try change(file.node, path, times, parts)
+    }
+
+    /// What a user is told of a commit that failed.
+    private func commitFailure(_ error: StoreError, _ path: RelativePath) -> FileSystemError {
+        switch error {
+        // The name has another version than the one that was opened, or is there although it was not.
+        case .stale, .exists, .notFound: .stale
+        case .cancelled, .wouldWait: .inputOutput("\(namespace.uri(of: path)): the commit was given up")
+        case .unsupported(let text): .inputOutput(text)
+        default: FileSystemError(error)
+        }
+    }
+
+    /// What remains to be done when the last handle of a file is closed.
+    func finish(_ file: OpenFile) {
+        guard let writer = file.writer else { return }
+        let (snapshot, path) = (try? inodes.find(file.node.id)) ?? (nil, .root)
+        let isUnlinked = snapshot?.flags.contains(.unlinked) ?? true
+        guard !isUnlinked else { return writer.orphan() }
+        guard !writer.isDirty else {
+            // Its last flush failed and told why; what was made here and never stored is gone.
+            metrics.abandonedFiles.increment()
+            if writer.isPending { namespace.drop(path) } else { namespace.invalidate(path) }
+            inodes.lose(file.node)
+            return writer.orphan()
+        }
+        pages.adopt(file.version.version, from: writer.staged.descriptor, spans: writer.stagedSpans)
+    }
+
+    // MARK: Writers
+
+    /// The parts for writing.
+    /// - Throws: ``FileSystemError/readOnly`` if the mount has none.
+    func writable() throws(FileSystemError) -> WritingParts {
+        guard let writing else { throw .readOnly }
+        return writing
+    }
+
+    /// The writer of an open file, made if there is none.
+    func writer(of file: OpenFile) throws(FileSystemError) -> Writer {
+        try file.writer { version throws(FileSystemError) in
+            try makeWriter(version, keepsBase: true)
+        }.writer
+    }
+
+    private func makeWriter(
+        _ version: OpenVersion,
+        keepsBase: Bool
+    ) throws(FileSystemError) -> Writer {
+        Writer(
+            staged: try writable().staging.makeFile(),
+            base: keepsBase ? version : nil,
+            version: version.version,
+            condition: .version(version.version.etag)
+        )
+    }
+
+    /// Notes size and times of a file that was just changed.
+    func noteChange(of file: OpenFile, _ writer: Writer) {
+        guard let snapshot = try? inodes.find(file.node.id).snapshot else { return }
+        let now = Self.timeOfDay()
+        var native = native(of: snapshot)
+        native.changed = now
+        inodes.changed(file.node, size: writer.size, native: native, modified: now)
+        file.setTimes(nil)
+    }
+
+    /// Sends parts on the pool, a few at a time.
+    private func sendAhead(_ writer: Writer) {
+        guard writer.beginSending() else { return }
+        let isAccepted = pool.submit(.ahead) { [self] in
+            let goesOn = writer.sendAhead()
+            writer.endSending()
+            if goesOn { sendAhead(writer) }
+        }
+        if !isAccepted { writer.endSending() }
+    }
+
+    /// The path of a node; the root's for one that is gone.
+    func path(of node: Node) -> RelativePath { (try? inodes.find(node.id).path) ?? .root }
+
+    /// How much one call of ``copy(from:at:to:at:count:_:)`` copies through memory.
+    private static let copiedAtOnce: Int64 = 16 << 20
+}
+
+/// The flags of fallocate(2), which the C library hides behind `_GNU_SOURCE`.
+private enum AllocationMode {
+    static let keepSize: Int32 = 1
+    static let punchHole: Int32 = 2
+    static let zeroRange: Int32 = 16
+}

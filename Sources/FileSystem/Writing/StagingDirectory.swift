@@ -1,0 +1,228 @@
+import CLinux
+import Glibc
+import Pages
+import Synchronization
+import Threading
+
+/// The staging directory cannot be used.
+public struct StagingError: Error, Hashable, Sendable, CustomStringConvertible {
+    /// One line: what, why, and the remedy.
+    public let description: String
+}
+
+/// Where changed files lie until the store has them: one sparse file each, within a limit of bytes.
+///
+/// One process at a time uses a directory. Any thread may call it.
+public final class StagingDirectory: Sendable {
+    /// Its path.
+    public let path: String
+    /// The most bytes that are staged at a time.
+    public let bytesMaximum: Int64
+
+    /// Held for as long as the object lives; its lock keeps other daemons out.
+    private let directory: Int32
+    private let nextNumber = Atomic<UInt64>(1)
+    private let lock = Lock()
+    private let freed = Condition()
+    // Safety: read and written only while `lock` is held.
+    nonisolated(unsafe) private var usedBytes: Int64 = 0
+
+    /// Makes the directory if it is missing, and takes it.
+    /// - Parameters:
+    ///   - path: An absolute path.
+    ///   - bytesMaximum: The most bytes that are staged at a time.
+    /// - Throws: A ``StagingError`` if it cannot be made or written to, or if another daemon uses it.
+    public init(path: String, bytesMaximum: Int64) throws(StagingError) {
+        self.path = path
+        self.bytesMaximum = bytesMaximum
+        try Self.makeDirectories(path)
+        let opened = linux_open_at(AT_FDCWD, path, O_RDONLY | O_DIRECTORY, 0)
+        guard opened >= 0 else { throw Self.error("cannot open", path, -opened) }
+        let locked = linux_lock_exclusive(opened)
+        guard locked == 0 else {
+            close(opened)
+            if locked == -EWOULDBLOCK {
+                throw StagingError(
+                    description: "staging directory '\(path)' is used by another mount; "
+                        + "give each its own (alluxio.fuse.staging.dir)"
+                )
+            }
+            throw Self.error("cannot lock", path, -locked)
+        }
+        directory = opened
+        let probe = linux_open_at(opened, ".", O_RDWR | Self.unnamed, 0o600)
+        if probe >= 0 { close(probe) }
+        guard probe >= 0 || probe == -EOPNOTSUPP || probe == -EISDIR else {
+            throw Self.error("cannot write to", path, -probe)
+        }
+    }
+
+    deinit { close(directory) }
+
+    /// O_TMPFILE of open(2), which the C library hides behind `_GNU_SOURCE`.
+    private static let unnamed: Int32 = 0o20_200_000
+
+    /// How long a writer waits for room.
+    static let roomDeadline = Duration.seconds(60)
+
+    /// How many bytes are staged.
+    public var stagedBytes: Int64 {
+        lock.lock()
+        defer { lock.unlock() }
+        return usedBytes
+    }
+
+    /// Makes an empty file.
+    /// - Throws: ``FileSystemError/noSpace(_:)``, or another ``FileSystemError``.
+    func makeFile() throws(FileSystemError) -> StagedFile {
+        let number = nextNumber.add(1, ordering: .relaxed).oldValue
+        let name = "\(getpid())-\(number).data"
+        let file = linux_open_at(directory, name, O_RDWR | O_CREAT | O_EXCL, 0o600)
+        guard file >= 0 else { throw Self.failure(-file, "cannot make '\(path)/\(name)'") }
+        return StagedFile(descriptor: file, name: name, directory: self)
+    }
+
+    /// Takes room for bytes that will be staged.
+    /// - Returns: `false` if there is none now; nothing was taken.
+    func take(_ count: Int64) -> Bool {
+        lock.lock()
+        defer { lock.unlock() }
+        guard usedBytes + count <= bytesMaximum else { return false }
+        usedBytes += count
+        return true
+    }
+
+    /// Takes room, after others have given some back.
+    /// - Throws: ``FileSystemError/noSpace(_:)`` after ``roomDeadline``.
+    func takeWaiting(_ count: Int64) throws(FileSystemError) {
+        let deadline = MonotonicInstant.now + Self.roomDeadline
+        lock.lock()
+        defer { lock.unlock() }
+        while usedBytes + count > bytesMaximum {
+            guard count <= bytesMaximum, freed.wait(lock, until: deadline) else {
+                throw .noSpace(
+                    "staging directory '\(path)' holds \(usedBytes) of \(bytesMaximum) bytes that are not in the "
+                        + "store yet; raise alluxio.fuse.staging.size"
+                )
+            }
+        }
+        usedBytes += count
+    }
+
+    /// Gives room back.
+    func give(_ count: Int64) {
+        guard count > 0 else { return }
+        lock.lock()
+        usedBytes -= count
+        lock.unlock()
+        freed.broadcast()
+    }
+
+    func remove(_ name: String) { unlinkat(directory, name, 0) }
+
+    static func failure(_ code: Int32, _ what: String) -> FileSystemError {
+        let text = "\(what): \(text(of: code))"
+        return switch code {
+        case ENOSPC: .noSpace(text)
+        case EDQUOT: .quotaExceeded(text)
+        case EFBIG: .tooLarge
+        default: .inputOutput(text)
+        }
+    }
+
+    private static func error(_ what: String, _ path: String, _ code: Int32) -> StagingError {
+        StagingError(
+            description: "\(what) the staging directory '\(path)': \(text(of: code)); "
+                + "set alluxio.fuse.staging.dir to a directory that can be written to"
+        )
+    }
+
+    private static func text(of code: Int32) -> String {
+        var text = [CChar](repeating: 0, count: 256)
+        guard strerror_r(code, &text, text.count) == 0 else { return "error \(code)" }
+        return String(decoding: text.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+    }
+
+    private static func makeDirectories(_ path: String) throws(StagingError) {
+        var made = ""
+        for part in path.split(separator: "/") {
+            made += "/\(part)"
+            guard mkdir(made, 0o700) != 0, errno != EEXIST else { continue }
+            let code = errno
+            // A parent that may not be written to but is there answers EROFS or EACCES.
+            if access(made, F_OK) != 0 { throw error("cannot make", made, code) }
+        }
+    }
+}
+
+/// One file of a staging directory: a sparse file, removed with the object.
+///
+/// Any thread may call it. Bytes that were never written, or were erased, read as zeros.
+final class StagedFile: Pin {
+    let descriptor: Int32
+    let name: String
+    private let directory: StagingDirectory
+    /// Bytes of the directory's room that this file has taken.
+    private let taken = Atomic<Int64>(0)
+
+    init(descriptor: Int32, name: String, directory: StagingDirectory) {
+        self.descriptor = descriptor
+        self.name = name
+        self.directory = directory
+    }
+
+    deinit {
+        close(descriptor)
+        directory.remove(name)
+        directory.give(taken.load(ordering: .relaxed))
+    }
+
+    /// Takes room for more bytes.
+    /// - Returns: `false` if there is none and `mayWait` is false.
+    func reserve(_ count: Int64, mayWait: Bool) throws(FileSystemError) -> Bool {
+        guard count > 0 else { return true }
+        if !directory.take(count) {
+            guard mayWait else { return false }
+            try directory.takeWaiting(count)
+        }
+        taken.add(count, ordering: .relaxed)
+        return true
+    }
+
+    /// Gives back room for bytes that are not there any more; holes among them never took any.
+    func giveBack(_ count: Int64) {
+        let count = min(count, taken.load(ordering: .relaxed))
+        taken.subtract(count, ordering: .relaxed)
+        directory.give(count)
+    }
+
+    func write(_ bytes: UnsafeRawBufferPointer, at offset: Int64) throws(FileSystemError) {
+        let outcome = linux_pwrite_all(descriptor, bytes.baseAddress, bytes.count, offset)
+        guard outcome == 0 else { throw StagingDirectory.failure(-outcome, "cannot write '\(path)'") }
+    }
+
+    /// Makes bytes zeros.
+    func erase(_ span: Span) throws(FileSystemError) {
+        guard !span.isEmpty else { return }
+        let outcome = linux_punch_hole(descriptor, span.offset, Int64(span.count))
+        guard outcome == 0 else { throw StagingDirectory.failure(-outcome, "cannot erase in '\(path)'") }
+    }
+
+    /// Makes the file at least that long, so that reads of zeros before its end find some.
+    func extend(to size: Int64) throws(FileSystemError) {
+        var status = stat()
+        guard fstat(descriptor, &status) == 0 else {
+            throw StagingDirectory.failure(errno, "cannot look at '\(path)'")
+        }
+        guard status.st_size < size, ftruncate(descriptor, off_t(size)) != 0 else { return }
+        throw StagingDirectory.failure(errno, "cannot extend '\(path)'")
+    }
+
+    /// Puts the bytes on the disk.
+    func sync() throws(FileSystemError) {
+        guard fdatasync(descriptor) != 0 else { return }
+        throw StagingDirectory.failure(errno, "cannot sync '\(path)'")
+    }
+
+    private var path: String { "\(directory.path)/\(name)" }
+}

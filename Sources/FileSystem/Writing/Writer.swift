@@ -1,0 +1,379 @@
+import Glibc
+import Metadata
+import Pages
+import Threading
+
+/// The changes of one open file, from the first one on: where its bytes lie, and how they get into the store.
+///
+/// States in `docs/writing.md`. Shared by all handles of the file. Any thread may call it. With `mayWait`
+/// false a call never waits for a commit or for room, and throws ``FileSystemError/wouldWait`` instead; the
+/// local disk is not waited for as such.
+final class Writer: Sendable {
+    /// A commit that has begun: what it takes.
+    struct Job {
+        let upload: any ContentUpload
+        let contents: StagedContents
+        let condition: ChangeCondition
+        /// Whether the file has never been in the store.
+        let isNew: Bool
+    }
+
+    private struct State {
+        var extents: Extents
+        /// Where bytes that are not staged are read from; nil if all are.
+        var base: OpenVersion?
+        /// The version that the last commit made, or that was there before.
+        var version: FileVersion?
+        /// The version of another file whose bytes are kept until the next commit.
+        var source: FileVersion?
+        var condition: ChangeCondition
+        var upload: (any ContentUpload)?
+        /// Bytes before it were written in order, so that they may be sent ahead.
+        var inOrderEnd: Int64 = 0
+        var isCommitting = false
+        /// Parts that are being sent ahead.
+        var sending = 0
+        /// Somebody else replaced the file: every commit says so.
+        var lost: FileSystemError?
+        /// It has no name any more, so nothing is ever committed.
+        var isOrphan = false
+    }
+
+    let staged: StagedFile
+    private let lock = Lock()
+    private let idle = Condition()
+    // Safety: read and written only while `lock` is held.
+    nonisolated(unsafe) private var state: State
+
+    /// Begins to change a file.
+    /// - Parameters:
+    ///   - base: What is there; nil for a file that begins empty.
+    ///   - version: Its version, or that of what it replaces; nil for a new name.
+    ///   - condition: What the first commit wants to find under the name.
+    init(
+        staged: StagedFile,
+        base: OpenVersion?,
+        version: FileVersion?,
+        condition: ChangeCondition
+    ) {
+        self.staged = staged
+        state = State(
+            extents: Extents(base: base?.size),
+            base: base,
+            version: version,
+            condition: condition
+        )
+    }
+
+    /// From how many bytes on a new file is sent while it is written.
+    private static let sendsFrom: Int64 = 16 << 20
+    /// The most parts of one file that are sent ahead at a time.
+    private static let sendingMaximum = 4
+    /// How long a change waits for a commit under way.
+    private static let commitDeadline = Duration.seconds(300)
+
+    /// Length in bytes.
+    var size: Int64 { locked { $0.extents.size } }
+    /// Whether there is something to commit.
+    var isDirty: Bool { locked { $0.extents.isDirty && !$0.isOrphan } }
+    /// Whether the store has never had the file.
+    var isPending: Bool { locked { $0.version == nil } }
+    /// The bytes that are staged.
+    var stagedSpans: [Span] { locked { $0.extents.stagedSpans } }
+
+    // MARK: Changes
+
+    /// Writes bytes.
+    /// - Parameter upload: Makes the way into the store once enough was written in order; nil: not now.
+    /// - Returns: Whether a part may be sent ahead now: then ``sendAhead()`` should be called on the pool.
+    func write(
+        _ bytes: UnsafeRawBufferPointer,
+        at offset: Int64,
+        mayWait: Bool,
+        _ upload: () -> (any ContentUpload)?
+    ) throws(FileSystemError) -> Bool {
+        let span = Span(offset: offset, count: bytes.count)
+        return try change(mayWait: mayWait) { state throws(FileSystemError) in
+            try reserve(for: span, state.extents, mayWait: mayWait)
+            try staged.write(bytes, at: offset)
+            if offset <= state.inOrderEnd, span.end > state.inOrderEnd { state.inOrderEnd = span.end }
+            let before = state.extents.size
+            state.extents.wrote(span)
+            if state.upload == nil, state.base == nil, state.inOrderEnd >= Self.sendsFrom, !state.isOrphan {
+                state.upload = upload()
+            }
+            state.upload?.touched(Span(from: min(before, offset), to: span.end))
+            return state.upload?.wantsToSend(before: state.inOrderEnd) ?? false
+        }
+    }
+
+    /// Cuts the file, or appends zeros.
+    func resize(to size: Int64, mayWait: Bool) throws(FileSystemError) {
+        try change(mayWait: mayWait) { state throws(FileSystemError) in
+            let before = state.extents.size
+            guard size != before else { return }
+            if size < before {
+                let staged = state.extents.stagedBytes
+                try self.staged.erase(Span(from: size, to: before))
+                state.extents.resize(to: size)
+                self.staged.giveBack(staged - state.extents.stagedBytes)
+                state.inOrderEnd = min(state.inOrderEnd, size)
+            } else {
+                try reserve(for: Span(from: before, to: size), state.extents, mayWait: mayWait, isHole: true)
+                try staged.extend(to: size)
+                state.extents.resize(to: size)
+            }
+            state.upload?.touched(Span(from: min(size, before), to: max(size, before)))
+        }
+    }
+
+    /// Makes bytes zeros.
+    /// - Parameter span: Inside of the file.
+    func erase(_ span: Span, mayWait: Bool) throws(FileSystemError) {
+        guard !span.isEmpty else { return }
+        try change(mayWait: mayWait) { state throws(FileSystemError) in
+            try reserve(for: span, state.extents, mayWait: mayWait, isHole: true)
+            try staged.extend(to: span.end)
+            try staged.erase(span)
+            state.extents.wrote(span)
+            state.upload?.touched(span)
+        }
+    }
+
+    // MARK: Reading
+
+    /// Where the bytes of a span lie now.
+    /// - Parameter span: Cut at the end of the file.
+    /// - Returns: The pieces in order, and what the others lie in.
+    func pieces(of span: Span) -> (pieces: [Extents.Piece], base: OpenVersion?) {
+        locked { state in (state.extents.pieces(of: span.clamped(to: state.extents.size)), state.base) }
+    }
+
+    // MARK: Commits
+
+    /// Begins a commit if there is something to commit; waits for one under way.
+    /// - Parameter upload: Makes the way into the store, if none has been begun.
+    /// - Returns: nil if there is nothing to do.
+    /// - Throws: ``FileSystemError/stale`` if the file is lost.
+    func beginCommit(
+        mayWait: Bool,
+        _ upload: () -> any ContentUpload
+    ) throws(FileSystemError) -> Job? {
+        lock.lock()
+        defer { lock.unlock() }
+        try awaitIdle(mayWait: mayWait)
+        if let lost = state.lost { throw lost }
+        guard state.extents.isDirty, !state.isOrphan else { return nil }
+        guard mayWait else { throw .wouldWait }
+        let way = state.upload ?? upload()
+        state.upload = nil
+        state.isCommitting = true
+        let base = state.base
+        let contents = StagedContents(
+            base: state.source ?? state.version,
+            kept: base == nil ? [] : state.extents.kept,
+            size: state.extents.size,
+            staged: staged.descriptor,
+            readBase: { span, sink throws(StoreError) in
+                guard let base else { throw .corrupt("nothing is kept of a file that has no base") }
+                try base.copy(span, into: sink)
+            }
+        )
+        return Job(
+            upload: way,
+            contents: contents,
+            condition: state.condition,
+            isNew: state.version == nil
+        )
+    }
+
+    /// The store has everything.
+    /// - Parameters:
+    ///   - version: What it has now.
+    ///   - base: The same, for reading what is not staged.
+    func endCommit(_ version: FileVersion, base: OpenVersion) {
+        locked { state in
+            state.extents.committed()
+            state.version = version
+            state.source = nil
+            state.base = base
+            state.condition = .version(version.etag)
+            state.isCommitting = false
+        }
+        idle.broadcast()
+    }
+
+    /// The store has refused; the changes are still staged.
+    /// - Parameter error: ``FileSystemError/stale`` loses the file for good.
+    func failCommit(_ error: FileSystemError) {
+        locked { state in
+            state.isCommitting = false
+            if error == .stale { state.lost = error }
+        }
+        idle.broadcast()
+    }
+
+    /// Takes the right to send a part; a few may at a time.
+    func beginSending() -> Bool {
+        locked { state in
+            guard state.sending < Self.sendingMaximum else { return false }
+            state.sending += 1
+            return true
+        }
+    }
+
+    /// Gives the right back.
+    func endSending() { locked { $0.sending -= 1 } }
+
+    /// Sends one part, on a pool thread. Errors are the commit's to find.
+    /// - Returns: Whether there is another one.
+    func sendAhead() -> Bool {
+        let (upload, end, isIdle) = locked { ($0.upload, $0.inOrderEnd, !$0.isCommitting) }
+        guard isIdle, let upload else { return false }
+        do throws(StoreError) {
+            try upload.sendAhead(to: end, from: staged.descriptor)
+        } catch {
+            return false
+        }
+        return locked { $0.upload.map { $0.wantsToSend(before: end) } ?? false }
+    }
+
+    // MARK: What happens to the name
+
+    /// Keeps commits and changes out while the name is being changed in the store.
+    func hold() throws(FileSystemError) {
+        lock.lock()
+        defer { lock.unlock() }
+        try awaitIdle(mayWait: true)
+        state.isCommitting = true
+    }
+
+    /// Ends a ``hold()``.
+    func release() {
+        locked { $0.isCommitting = false }
+        idle.broadcast()
+    }
+
+    /// Takes over a whole version of another file, if nothing has been written yet.
+    /// - Returns: `false` if something has.
+    func takeBase(_ other: OpenVersion) -> Bool {
+        locked { state in
+            guard state.extents.size == 0, !state.isCommitting, state.upload == nil else { return false }
+            state.extents = Extents(copying: other.size)
+            state.base = other
+            state.source = other.version
+            return true
+        }
+    }
+
+    /// The store's version has become another one by this mount's own doing: a rename, a chmod.
+    func follow(_ version: FileVersion, base: OpenVersion) {
+        let abandoned = locked { state -> (any ContentUpload)? in
+            if state.version != nil {
+                state.version = version
+                state.condition = .version(version.etag)
+                if state.base != nil, state.source == nil { state.base = base }
+            }
+            defer { state.upload = nil }
+            return state.upload
+        }
+        abandoned?.abandon()
+    }
+
+    /// The file that was never committed gets another name.
+    /// - Parameter condition: What the first commit will want to find there.
+    func rename(_ condition: ChangeCondition) {
+        let abandoned = locked { state -> (any ContentUpload)? in
+            state.condition = condition
+            defer { state.upload = nil }
+            return state.upload
+        }
+        abandoned?.abandon()
+    }
+
+    /// The last name has been removed: nothing will be committed.
+    func orphan() {
+        let abandoned = locked { state -> (any ContentUpload)? in
+            state.isOrphan = true
+            defer { state.upload = nil }
+            return state.upload
+        }
+        abandoned?.abandon()
+    }
+
+    /// Brings what only the base has into the staging file, because the base is about to go.
+    ///
+    /// Only under a ``hold()``, so that nothing else changes meanwhile.
+    func bringBase() throws(FileSystemError) {
+        lock.lock()
+        defer { lock.unlock() }
+        guard let base = state.base else { return }
+        for span in state.extents.missing {
+            _ = try staged.reserve(Int64(span.count), mayWait: true)
+            var next = span.offset
+            var failure: FileSystemError?
+            do throws(StoreError) {
+                try base.copy(span) { bytes throws(StoreError) in
+                    do throws(FileSystemError) {
+                        try staged.write(bytes, at: next)
+                        next += Int64(bytes.count)
+                    } catch {
+                        failure = error
+                        throw .cancelled
+                    }
+                }
+            } catch {
+                throw failure ?? FileSystemError(error)
+            }
+            state.extents.brought(span)
+        }
+        state.base = nil
+    }
+
+    // MARK: Locking
+
+    private func locked<Result>(_ body: (inout State) -> Result) -> Result {
+        lock.lock()
+        defer { lock.unlock() }
+        return body(&state)
+    }
+
+    private func change<Result>(
+        mayWait: Bool,
+        _ body: (inout State) throws(FileSystemError) -> Result
+    ) throws(FileSystemError) -> Result {
+        lock.lock()
+        defer { lock.unlock() }
+        try awaitIdle(mayWait: mayWait)
+        return try body(&state)
+    }
+
+    /// Waits, under the lock, until no commit reads the staging file.
+    private func awaitIdle(mayWait: Bool) throws(FileSystemError) {
+        guard state.isCommitting else { return }
+        guard mayWait else { throw .wouldWait }
+        let deadline = MonotonicInstant.now + Self.commitDeadline
+        while state.isCommitting {
+            guard idle.wait(lock, until: deadline) else {
+                throw .inputOutput("a commit of the same file has not ended for \(Self.commitDeadline)")
+            }
+        }
+    }
+
+    private func reserve(
+        for span: Span,
+        _ extents: Extents,
+        mayWait: Bool,
+        isHole: Bool = false
+    ) throws(FileSystemError) {
+        guard span.end <= Self.sizeMaximum else { throw .tooLarge }
+        guard !isHole else { return }
+        let present = extents.pieces(of: span.clamped(to: extents.size)).reduce(0) {
+            $0 + ($1.isStaged ? $1.span.count : 0)
+        }
+        guard try staged.reserve(Int64(span.count - present), mayWait: mayWait) else { throw .wouldWait }
+    }
+
+    /// What S3 can hold: 5 TiB.
+    private static let sizeMaximum: Int64 = 5 << 40
+}
