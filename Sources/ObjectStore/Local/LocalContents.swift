@@ -32,11 +32,12 @@ struct LocalContents {
         var ranges: [Range<Int64>] = []
         var position: Int64 = 0
         for span in kept where !span.isEmpty {
-            if span.offset > position { ranges.append(position..<min(span.offset, size)) }
+            let end = min(span.offset, size)
+            if end > position { ranges.append(position..<end) }
             position = max(position, span.end)
         }
         if position < size { ranges.append(position..<size) }
-        return ranges.filter { !$0.isEmpty }
+        return ranges
     }
 
     /// Writes everything that is not kept, and gives the file its length.

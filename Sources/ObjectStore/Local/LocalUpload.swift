@@ -106,12 +106,16 @@ final class LocalUpload: ContentUpload {
         _ attributes: POSIXAttributes?
     ) throws(Failure) -> Attributes {
         let found = try place.open(alluxio_o_path)
-        guard try found.status().st_mode & S_IFMT == S_IFREG else { throw Failure(code: ESTALE) }
-        let file = try found.reopenedToWrite()
+        let seen = try found.status()
+        guard seen.st_mode & S_IFMT == S_IFREG else { throw Failure(code: ESTALE) }
+        let (file, hasNewChangeTime) = try found.reopenedToWrite()
         try lock(file)
         let before = try file.status()
+        let isSeen =
+            hasNewChangeTime && holds(condition, seen)
+            && LocalAttributes.haveSameContents(LocalAttributes.etag(seen), LocalAttributes.etag(before))
         let isThere = try place.status().st_ino == before.st_ino
-        guard isThere, holds(condition, before) else { throw Failure(code: ESTALE) }
+        guard isThere, holds(condition, before) || isSeen else { throw Failure(code: ESTALE) }
         do throws(Failure) {
             // A restriction is never later than the data that it restricts.
             if let attributes { try setPermissions(of: file, attributes, now: before) }
@@ -181,7 +185,8 @@ final class LocalUpload: ContentUpload {
         }
         guard let attributes else { return }
         do throws(Failure) {
-            try LocalPlace.withTimes(attributes.accessed, attributes.changed) { (accessed, modified) throws(Failure) in
+            try LocalPlace.withTimes(attributes.accessed, attributes.changed) {
+                (accessed, modified) throws(Failure) in
                 try LocalPlace.result(alluxio_set_times(file.descriptor, accessed, modified))
             }
         } catch {
@@ -194,15 +199,18 @@ final class LocalUpload: ContentUpload {
 extension OpenFile {
     /// Opens the same file for writing, also its owner's own that forbids it: whoever made a file read-only may
     /// go on to write it through what he has open.
-    func reopenedToWrite() throws(LocalRoot.Failure) -> OpenFile {
+    /// - Returns: It, and whether that has changed its ctime.
+    func reopenedToWrite() throws(LocalRoot.Failure) -> (file: OpenFile, hasNewChangeTime: Bool) {
         let flags = O_WRONLY | O_NONBLOCK
         let opened = alluxio_reopen(descriptor, flags)
-        guard opened == -EACCES else { return OpenFile(descriptor: try LocalPlace.result(opened)) }
+        guard opened == -EACCES else {
+            return (OpenFile(descriptor: try LocalPlace.result(opened)), false)
+        }
         let mode = try status().st_mode & 0o7777
         let path = "/proc/self/fd/\(descriptor)"
         guard chmod(path, mode | S_IWUSR) == 0 else { throw LocalRoot.Failure(code: EACCES) }
         defer { chmod(path, mode) }
-        return OpenFile(descriptor: try LocalPlace.result(alluxio_reopen(descriptor, flags)))
+        return (OpenFile(descriptor: try LocalPlace.result(alluxio_reopen(descriptor, flags))), true)
     }
 
     /// Makes sure that a written file has another version than before, and than any that it had earlier.
