@@ -56,6 +56,25 @@ struct SpreadPages: PageSource {
         parts[place(of: version.uri)].pages.cachedBytes(of: version)
     }
 
+    /// Takes in bytes that were just committed, in the cache of their file.
+    /// - Parameters:
+    ///   - version: What the store holds now.
+    ///   - descriptor: A file that has the bytes at the same offsets.
+    ///   - spans: Which bytes it has.
+    func adopt(_ version: FileVersion, from descriptor: Int32, spans: [Span]) {
+        parts[place(of: version.uri)].pages.adopt(version, from: descriptor, spans: spans)
+    }
+
+    /// Says that the bytes of a version have got another name; nothing follows into another cache.
+    /// - Parameters:
+    ///   - old: What it was called.
+    ///   - new: What it is called now.
+    func follow(from old: FileVersion, to new: FileVersion) {
+        let place = place(of: new.uri)
+        guard place == self.place(of: old.uri) else { return }
+        parts[place].pages.follow(from: old, to: new)
+    }
+
     private static let offset: UInt64 = 0xCBF2_9CE4_8422_2325
 
     /// FNV-1a: the same in every process.

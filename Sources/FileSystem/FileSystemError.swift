@@ -86,6 +86,7 @@ extension FileSystemError {
         case .noSpace(let text): self = .noSpace(text)
         case .quotaExceeded(let text): self = .quotaExceeded(text)
         case .tooLarge: self = .tooLarge
+        case .tooManyLinks: self = .tooManyLinks
         }
     }
 }

@@ -16,12 +16,36 @@ final class CachedFile: Sendable {
     let version: FileVersion
     let key: VersionKey
     let content: any StoredContent
-    private let flights = Mutex(FlightTable())
+    private let flights: Flights
+    /// What the store calls the version by now, if it was renamed.
+    private let successor = Mutex<FileVersion?>(nil)
+
+    /// The transfers into one content, which several versions have when it was renamed.
+    private final class Flights: Sendable {
+        let table = Mutex(FlightTable())
+    }
 
     init(version: FileVersion, key: VersionKey, content: any StoredContent) {
         self.version = version
         self.key = key
         self.content = content
+        flights = Flights()
+    }
+
+    /// The same bytes under another name.
+    init(_ other: CachedFile, renamed version: FileVersion, key: VersionKey) {
+        self.version = version
+        self.key = key
+        content = other.content
+        flights = other.flights
+    }
+
+    /// What to ask the next link for.
+    var source: FileVersion { successor.withLock { $0 } ?? version }
+
+    /// Says what the store calls the version by now.
+    func renamed(to version: FileVersion) {
+        successor.withLock { $0 = version == self.version ? nil : version }
     }
 
     /// What a reader does about bytes that are not there.
@@ -39,7 +63,7 @@ final class CachedFile: Sendable {
         let wanted = Granule.range(of: span)
         let asked = Granule.range(of: ask.aligned(to: Granule.bytes, size: version.size))
         content.prepare(asked)
-        return flights.withLock { table in
+        return flights.table.withLock { table in
             let missing = content.missing(in: wanted)
             guard let first = missing.first else { return .present }
             if table.unclaimed(of: missing).isEmpty, let flight = table.flight(for: first.lowerBound) {
@@ -59,20 +83,20 @@ final class CachedFile: Sendable {
     func isCovered(_ span: Span) -> Bool {
         let granules = Granule.range(of: span)
         content.prepare(granules)
-        return flights.withLock { table in
+        return flights.table.withLock { table in
             table.unclaimed(of: content.missing(in: granules)).isEmpty
         }
     }
 
     /// Records that a flight's granules are readable up to `granule`, and wakes those who wait for them.
     func advance(_ flight: Flight, to granule: Int) {
-        flights.withLock { $0.advance(flight, to: granule) }
+        flights.table.withLock { $0.advance(flight, to: granule) }
         flight.advance()
     }
 
     /// Ends a flight.
     func end(_ flight: Flight, _ ending: Flight.Ending) {
-        flights.withLock { $0.remove(flight) }
+        flights.table.withLock { $0.remove(flight) }
         flight.end(ending)
     }
 
@@ -81,7 +105,7 @@ final class CachedFile: Sendable {
     func withNobodyFetching(_ granules: Range<Int>, _ body: () -> Void) -> Bool {
         guard !granules.isEmpty else { return false }
         let flight = Flight()
-        let isMine = flights.withLock { table in
+        let isMine = flights.table.withLock { table in
             guard !table.overlaps(granules) else { return false }
             table.claim(granules, for: flight)
             return true

@@ -20,7 +20,7 @@ final class DiskAdmission: Admission {
     init(_ granules: Range<Int>, of content: DiskContent, into descriptor: Descriptor) {
         self.content = content
         self.descriptor = descriptor
-        let span = Granule.span(of: granules, size: content.version.size)
+        let span = Granule.span(of: granules, size: content.size)
         start = span.offset
         end = span.end
         published = granules.lowerBound
@@ -52,7 +52,7 @@ final class DiskAdmission: Admission {
         // Whole granules that arrived before a failure need not be fetched again.
         let whole = start + Int64(filled) == end ? filled : filled / Granule.bytes * Granule.bytes
         // A file made for one write of all its bytes has no length yet, and its record would not be believed.
-        if start + Int64(filled) < end { ftruncate(descriptor.number, off_t(content.version.size)) }
+        if start + Int64(filled) < end { ftruncate(descriptor.number, off_t(content.size)) }
         if whole > 0, !hasFailed { try? write(whole) }
         let unwritten = end - min(end, Int64(published) * Int64(Granule.bytes))
         content.store.usage.withLock { $0.unreserve(unwritten) }

@@ -8,7 +8,7 @@ import Synchronization
 extension DiskContent {
     func prepare(_ granules: Range<Int>) {
         guard !state.withLock({ $0.isPrepared(granules) }) else { return }
-        store.withNames(of: key) {
+        withNames {
             if !state.withLock({ $0.isLookedUp }) { lookUp(granules) }
             let missing = state.withLock { state in
                 state.hasAllGroups
@@ -48,7 +48,7 @@ extension DiskContent {
         let descriptor = Descriptor(data)
         var status = stat()
         guard header.version == version, fstat(data, &status) == 0,
-            UInt64(status.st_ino) == header.inode, Int64(status.st_size) == version.size
+            UInt64(status.st_ino) == header.inode, Int64(status.st_size) == size
         else {
             store.droppedCorrupt("identity", recordPath)
             removeFiles()
@@ -102,7 +102,7 @@ extension DiskContent {
                 headerBytes: CacheRecord.headerBytes(of: version)
             )
         }
-        let all = CacheRecord.regionCount(size: version.size)
+        let all = CacheRecord.regionCount(size: size)
         let range = group * DiskState.groupRegions..<min((group + 1) * DiskState.groupRegions, all)
         guard !range.isEmpty else { return }
         var bytes = [UInt8](repeating: 0, count: range.count * CacheRecord.entryBytes)
@@ -167,7 +167,7 @@ extension DiskContent {
     /// - Returns: `nil` if that failed, which was counted.
     func openDataFile(toWrite granules: Range<Int>? = nil) -> Descriptor? {
         if let descriptor = state.withLock({ $0.descriptor }) { return descriptor }
-        return store.withNames(of: key) {
+        return withNames {
             let (open, inode, isBroken) = state.withLock { ($0.descriptor, $0.inode, $0.isBroken) }
             if let open { return open }
             guard !isBroken else { return nil }
@@ -213,8 +213,8 @@ extension DiskContent {
         // One write of the whole file gives it its length; anything else needs it now, for the record to be
         // believed.
         let isWhole =
-            granules.count == Granule.count(size: version.size) && version.size <= CacheLimits.writeBytes
-        guard fstat(data, &status) == 0, isWhole || ftruncate(data, off_t(version.size)) == 0 else {
+            granules.count == Granule.count(size: size) && size <= CacheLimits.writeBytes
+        guard fstat(data, &status) == 0, isWhole || ftruncate(data, off_t(size)) == 0 else {
             store.failed("make a data file", -errno)
             return nil
         }

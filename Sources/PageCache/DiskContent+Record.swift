@@ -57,7 +57,7 @@ extension DiskContent {
         }
     }
 
-    private func encoded(
+    func encoded(
         _ held: DiskState.Region?,
         _ region: Int,
         _ boot: [UInt8],
@@ -83,7 +83,7 @@ extension DiskContent {
             writer.add(entry.bytes, at: CacheRecord.entryOffset(0, headerBytes: headerBytes))
         }
         for run in changes.checksums {
-            let offset = CacheRecord.checksumOffset(run.first, headerBytes: headerBytes, size: version.size)
+            let offset = CacheRecord.checksumOffset(run.first, headerBytes: headerBytes, size: size)
             writer.add(
                 run.sums.flatMap { sum in (0..<4).map { UInt8(truncatingIfNeeded: sum >> (8 * $0)) } },
                 at: offset
@@ -101,7 +101,13 @@ extension DiskContent {
     /// - Returns: `false` if that could not be done.
     func check(_ granules: Range<Int>) -> Bool {
         guard let data = openDataFile() else { return false }
-        let record = linux_open_at(store.directory.descriptor, recordPath, O_RDONLY | O_NOFOLLOW, 0)
+        // Together, since a move changes both.
+        let (record, headerBytes) = withNames {
+            (
+                linux_open_at(store.directory.descriptor, recordPath, O_RDONLY | O_NOFOLLOW, 0),
+                CacheRecord.headerBytes(of: version)
+            )
+        }
         guard record >= 0 else {
             store.failed("open a record", record)
             return false
@@ -114,7 +120,7 @@ extension DiskContent {
         var first = granules.lowerBound
         while first < granules.upperBound {
             let part = first..<min(first + step, granules.upperBound)
-            let good = matching(part, data, record, buffer)
+            let good = matching(part, data, (record, headerBytes), buffer)
             let dropped = state.withLock { state -> Int in
                 guard state.incarnation == incarnation else { return 0 }
                 return state.settle(part, good: good)
@@ -135,17 +141,17 @@ extension DiskContent {
     private func matching(
         _ part: Range<Int>,
         _ data: Descriptor,
-        _ record: Int32,
+        _ record: (descriptor: Int32, headerBytes: Int),
         _ buffer: WriteBuffer
     ) -> [Bool] {
         var wanted = [UInt32](repeating: 0, count: part.count)
         let place = CacheRecord.checksumOffset(
             part.lowerBound,
-            headerBytes: CacheRecord.headerBytes(of: version),
-            size: version.size
+            headerBytes: record.headerBytes,
+            size: size
         )
-        let span = Granule.span(of: part, size: version.size)
-        let got = linux_pread_all(record, &wanted, part.count * 4, place)
+        let span = Granule.span(of: part, size: size)
+        let got = linux_pread_all(record.descriptor, &wanted, part.count * 4, place)
         let count = linux_pread_all(data.number, buffer.bytes.baseAddress, span.count, span.offset)
         guard got >= 0, count >= 0 else {
             store.failed("check cached bytes", Int32(min(got, count)))
@@ -204,7 +210,7 @@ extension DiskContent {
 
     /// A record that still names bytes which are no longer there must not stay: the files go instead.
     private func giveUp() {
-        store.withNames(of: key) { _ = removeFiles() }
+        withNames { _ = removeFiles() }
     }
 
     /// Gives up the whole version: loans go on with the removed file.
@@ -219,7 +225,7 @@ extension DiskContent {
         }
         guard isMine else { return 0 }
         defer { state.withLock { $0.isRecordBusy = false } }
-        return store.withNames(of: key) { removeFiles() }
+        return withNames { removeFiles() }
     }
 }
 
@@ -246,7 +252,7 @@ extension DiskState {
 }
 
 /// Writes pieces of a file, neighbours with one call.
-private struct RunWriter {
+struct RunWriter {
     let descriptor: Int32
     private var bytes: [UInt8] = []
     private var start: Int64 = 0

@@ -8,16 +8,42 @@ import Synchronization
 /// The book of what is present lives here while the version is open or its record is unwritten. A record is
 /// written after the data it speaks of, and before data is removed. See ``CacheRecord``.
 final class DiskContent: StoredContent {
-    let version: FileVersion
-    let key: VersionKey
+    /// Length of the version in bytes.
+    let size: Int64
     let store: DiskStore
     let state = Mutex(DiskState())
+    private let identity: Mutex<Identity>
     private let used = Atomic<UInt32>(DiskStore.now)
 
+    /// Whose files they are. Taken after any other lock; changes under the stripes of both names, the usage
+    /// lock, and while the record is busy.
+    private struct Identity {
+        var version: FileVersion
+        var key: VersionKey
+    }
+
     init(version: FileVersion, key: VersionKey, store: DiskStore) {
-        self.version = version
-        self.key = key
+        size = version.size
+        identity = Mutex(Identity(version: version, key: key))
         self.store = store
+    }
+
+    /// The version under which it is stored.
+    var version: FileVersion { identity.withLock { $0.version } }
+    var key: VersionKey { identity.withLock { $0.key } }
+
+    /// Gives it the name of another version.
+    func rename(to version: FileVersion, _ key: VersionKey) {
+        identity.withLock { $0 = Identity(version: version, key: key) }
+    }
+
+    /// Runs `body` while no other thread looks up, makes, moves or removes the files.
+    func withNames<Result>(_ body: () -> Result) -> Result {
+        while true {
+            let key = key
+            let result = store.withNames(of: key) { self.key == key ? body() : nil as Result? }
+            if let result { return result }
+        }
     }
 
     /// The name of the data file below the cache directory.
@@ -30,7 +56,7 @@ final class DiskContent: StoredContent {
     func touch() { used.store(DiskStore.now, ordering: .relaxed) }
 
     var presentBytes: Int64 {
-        let all = 0..<Granule.count(size: version.size)
+        let all = 0..<Granule.count(size: size)
         prepare(all)
         guard let last = all.last else { return 0 }
         let (granules, hasLast) = state.withLock { state in
@@ -39,7 +65,7 @@ final class DiskContent: StoredContent {
                 state.missing(in: last..<last + 1).isEmpty
             )
         }
-        return Granule.bytes(count: granules, withLast: hasLast, size: version.size)
+        return Granule.bytes(count: granules, withLast: hasLast, size: size)
     }
 
     var isForgettable: Bool {
@@ -97,7 +123,7 @@ final class DiskContent: StoredContent {
         guard !store.isSuspended,
             CacheRecord.headerBytes(of: version) <= CacheLimits.headerBytesMaximum
         else { return nil }
-        let bytes = Granule.span(of: granules, size: version.size).count
+        let bytes = Granule.span(of: granules, size: size).count
         guard store.reserve(Int64(bytes)) else { return nil }
         guard let descriptor = openDataFile(toWrite: granules) else {
             store.usage.withLock { $0.unreserve(Int64(bytes)) }
@@ -109,7 +135,7 @@ final class DiskContent: StoredContent {
 
     /// Makes written granules readable and notes them for the record.
     func publish(_ granules: Range<Int>, checksums: [UInt32]) {
-        let bytes = Int64(Granule.span(of: granules, size: version.size).count)
+        let bytes = Int64(Granule.span(of: granules, size: size).count)
         let (isNew, pending) = state.withLock { state in
             let wasDirty = state.isDirty
             state.publish(granules, checksums: checksums, now: DiskStore.now)

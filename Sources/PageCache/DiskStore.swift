@@ -6,7 +6,7 @@ import Synchronization
 
 /// The cached versions of one directory: how many bytes they have, and what goes when there is no room.
 ///
-/// Lock order: a stripe, then a content's lock or the usage lock. Neither of these two is held during a
+/// Lock order: a stripe (of two, the lower first), then a content's lock or the usage lock. Neither of these two is held during a
 /// system call; a stripe is held while the names of a version's files are looked up, made or removed, which
 /// only another thread that is about to do the same to that version waits for.
 final class DiskStore: Sendable {
@@ -68,6 +68,13 @@ final class DiskStore: Sendable {
     /// Runs `body` while no other thread looks up, makes or removes the files of a version.
     func withNames<Result>(of key: VersionKey, _ body: () -> Result) -> Result {
         stripes[Int(key.low % UInt64(Self.stripeCount))].mutex.withLock { _ in body() }
+    }
+
+    /// The same for two versions at once.
+    func withNames<Result>(of key: VersionKey, and other: VersionKey, _ body: () -> Result) -> Result {
+        let places = [key, other].map { Int($0.low % UInt64(Self.stripeCount)) }.sorted()
+        guard places[0] != places[1] else { return stripes[places[0]].mutex.withLock { _ in body() } }
+        return stripes[places[0]].mutex.withLock { _ in stripes[places[1]].mutex.withLock { _ in body() } }
     }
 
     /// A number that no other record has.

@@ -19,6 +19,19 @@ final class FileTable: Sendable {
         var entries: [VersionKey: Entry] = [:]
         /// Closed versions that could not be dropped yet.
         var retiring: Set<VersionKey> = []
+        /// Versions that share their content with another one, since they were renamed.
+        var sharing: Set<VersionKey> = []
+
+        /// Whether a version of the table can go.
+        func isForgettable(_ key: VersionKey, _ entry: Entry) -> Bool {
+            guard entry.handles == 0 else { return false }
+            guard sharing.contains(key) else { return entry.file.content.isForgettable }
+            // Only an old name may go: its content has another one.
+            guard entry.file.content.key == key else { return true }
+            let others = sharing.subtracting([key])
+            return entry.file.content.isForgettable
+                && !others.contains { entries[$0]?.file.content === entry.file.content }
+        }
     }
 
     private let state = Mutex(State())
@@ -86,6 +99,36 @@ final class FileTable: Sendable {
         }
     }
 
+    /// How a version can follow a rename.
+    enum Succession {
+        /// Both names have one content now.
+        case shared
+        /// The new name has a content of its own.
+        case apart(CachedFile)
+    }
+
+    /// Enters a version that has the content of another one.
+    /// - Parameters:
+    ///   - version: The new name.
+    ///   - key: Its key.
+    ///   - old: The version that was renamed; in the table, and open.
+    /// - Returns: Whether that could be done.
+    func succeed(_ version: FileVersion, _ key: VersionKey, to old: CachedFile) -> Succession {
+        state.withLock { state in
+            if let file = state.entries[key]?.file, file.content !== old.content { return .apart(file) }
+            if state.entries[key] == nil {
+                state.entries[key] = Entry(file: CachedFile(old, renamed: version, key: key))
+                state.retiring.insert(key)
+            }
+            state.sharing.formUnion([key, old.key])
+            for sharer in state.sharing {
+                guard let file = state.entries[sharer]?.file, file.content === old.content else { continue }
+                file.renamed(to: version)
+            }
+            return .shared
+        }
+    }
+
     /// The version of a key, if it is in the table.
     func file(for key: VersionKey) -> CachedFile? {
         state.withLock { $0.entries[key]?.file }
@@ -98,9 +141,10 @@ final class FileTable: Sendable {
                 state.retiring.remove(key)
                 return nil
             }
-            guard entry.handles == 0, entry.file.content.isForgettable else { return nil }
+            guard state.isForgettable(key, entry) else { return nil }
             state.entries[key] = nil
             state.retiring.remove(key)
+            state.sharing.remove(key)
             return entry.file
         }
         withExtendedLifetime(file) {}
@@ -118,6 +162,7 @@ final class FileTable: Sendable {
             defer {
                 state.entries = state.entries.filter { $0.value.handles > 0 }
                 state.retiring = []
+                state.sharing.formIntersection(state.entries.keys)
             }
             return state.entries
         }

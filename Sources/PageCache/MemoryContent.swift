@@ -3,10 +3,9 @@ import Synchronization
 
 /// The blocks of one version in memory.
 final class MemoryContent: StoredContent {
-    let key: VersionKey
     let size: Int64
     private let store: MemoryStore
-    private let state = Mutex(State())
+    private let state: Mutex<State>
 
     /// 32 KiB of the version.
     struct Block {
@@ -17,13 +16,25 @@ final class MemoryContent: StoredContent {
     }
 
     private struct State {
+        var key: VersionKey
         var blocks: [Int: Block] = [:]
     }
 
     init(key: VersionKey, size: Int64, store: MemoryStore) {
-        self.key = key
         self.size = size
         self.store = store
+        state = Mutex(State(key: key))
+    }
+
+    var key: VersionKey { state.withLock { $0.key } }
+
+    func beginMove() -> Bool { true }
+
+    func endMove() {}
+
+    func move(to version: FileVersion) {
+        let key = VersionKey(version)
+        state.withLock { $0.key = key }
     }
 
     private static let blockBytes = Int64(MemoryArena.blockBytes)

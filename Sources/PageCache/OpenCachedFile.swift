@@ -40,6 +40,26 @@ final class OpenCachedFile: PageFile {
         if let bytes = resident(span) { return bytes }
         context.metrics.missBytes.increment(by: span.count)
         let deadline = MonotonicInstant.now + context.options.flightWaitMaximum
+        while true {
+            let source = file.source
+            do throws(StoreError) {
+                return try fetch(span, asking: ask, until: deadline)
+            } catch {
+                guard error == .stale else { throw error }
+                // Renamed meanwhile, so what is gone is the old name only.
+                if file.source != source { continue }
+                // Or the new name is gone; there may be such a version under the old one again.
+                guard source != version else { throw error }
+                file.renamed(to: version)
+            }
+        }
+    }
+
+    private func fetch(
+        _ span: Span,
+        asking ask: Span,
+        until deadline: MonotonicInstant
+    ) throws(StoreError) -> PinnedBytes {
         var attempts = 0
         while attempts < CacheLimits.attemptsMaximum {
             switch file.claim(span, asking: ask.contains(span) ? ask : span) {
@@ -84,7 +104,7 @@ final class OpenCachedFile: PageFile {
             )
         }
         var count = 0
-        try context.next.fetch(span, of: version) { (bytes) throws(StoreError) in
+        try context.next.fetch(span, of: file.source) { (bytes) throws(StoreError) in
             guard count + bytes.count <= span.count, let source = bytes.baseAddress else {
                 throw .corrupt("\(version.uri): more than the \(span.count) bytes asked for")
             }

@@ -8,11 +8,12 @@ import Synchronization
 /// A link of the chain: it gets what it lacks from `next`. Any thread may call it. It has no threads of its
 /// own; the owner calls ``housekeep()`` about once a second and ``close()`` at the end.
 public final class PageCache: PageSource {
-    private let context: CacheContext
-    private let files: FileTable
-    private let store: Store
+    let context: CacheContext
+    let files: FileTable
+    let store: Store
 
-    private enum Store: Sendable {
+    /// Where the bytes lie.
+    enum Store: Sendable {
         case memory(MemoryStore)
         case disk(DiskStore)
     }

@@ -20,6 +20,13 @@ enum Granule {
         return first..<max(first, Int((span.end + Int64(bytes) - 1) / Int64(bytes)))
     }
 
+    /// The granules of a file that lie in a span to their end.
+    static func whole(in span: Span, size: Int64) -> Range<Int> {
+        let first = Int((span.offset + Int64(bytes) - 1) / Int64(bytes))
+        let end = span.end >= size ? count(size: size) : Int(span.end / Int64(bytes))
+        return first..<max(first, end)
+    }
+
     /// The bytes of a run of granules of a file.
     static func span(of granules: Range<Int>, size: Int64) -> Span {
         Span(
@@ -33,6 +40,22 @@ enum Granule {
 ///
 /// Any thread may call it.
 protocol StoredContent: AnyObject, Sendable {
+    /// Under which version it is stored; changes when it is moved.
+    var key: VersionKey { get }
+
+    /// Begins a move, which keeps others from writing the record or removing data.
+    /// - Returns: `false` if it cannot be moved now.
+    func beginMove() -> Bool
+
+    /// Ends a move that was begun: everything that is present is so under another version from now on.
+    ///
+    /// What cannot be moved is lost, and then nothing is present.
+    /// - Parameter version: The same bytes under another name.
+    func move(to version: FileVersion)
+
+    /// Ends a move that was begun and does nothing.
+    func endMove()
+
     /// Finds out which granules of a range are present, if that takes a look at the disk.
     func prepare(_ granules: Range<Int>)
 

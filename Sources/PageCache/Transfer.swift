@@ -75,7 +75,7 @@ struct Transfer {
         defer { endRuns(ending, context) }
         do throws(StoreError) {
             try begin()
-            try context.next.fetch(span, of: file.version) { (bytes) throws(StoreError) in
+            try context.next.fetch(span, of: file.source) { (bytes) throws(StoreError) in
                 try take(bytes)
             }
             guard position == span.end else {

@@ -46,6 +46,12 @@ struct UsageTable {
         entries[key]?.lastUse = time
     }
 
+    /// Gives the bytes of a version to another one, whose own are gone.
+    mutating func rename(_ key: VersionKey, to other: VersionKey) {
+        remove(other)
+        entries[other] = entries.removeValue(forKey: key)
+    }
+
     /// Forgets a version that is gone from the disk.
     /// - Returns: The bytes it had.
     @discardableResult

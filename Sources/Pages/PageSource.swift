@@ -11,6 +11,26 @@ public protocol PageSource: Sendable {
     /// - Parameter version: The version to look for.
     /// - Returns: Bytes in the cache, between 0 and the version's size.
     func cachedBytes(of version: FileVersion) -> Int64
+
+    /// Takes in bytes of a version that this mount has just committed, so that nobody fetches them again.
+    ///
+    /// Takes what fits and throws nothing: bytes that are not taken are fetched when they are read. Copies on
+    /// this thread.
+    /// - Parameters:
+    ///   - version: What the store holds now.
+    ///   - descriptor: A file that has the bytes at the same offsets; open for reading, and unchanged until the
+    ///     call returns.
+    ///   - spans: Which bytes it has; inside the version's size.
+    func adopt(_ version: FileVersion, from descriptor: Int32, spans: [Span])
+
+    /// Says that the bytes of a version have got another name or ETag: what is cached of them answers for both.
+    ///
+    /// Throws nothing and fetches nothing; at worst the bytes are fetched again when they are read. Files of
+    /// the old version that are open read on, and fetch what they lack under the new name. Runs on this thread.
+    /// - Parameters:
+    ///   - old: What it was called.
+    ///   - new: What it is called now; the same bytes.
+    func follow(from old: FileVersion, to new: FileVersion)
 }
 
 /// One version of one file, open for reading.

@@ -43,4 +43,6 @@ public enum StoreError: Error, Hashable, Sendable {
     case quotaExceeded(String)
     /// The file would be larger than the store can hold.
     case tooLarge(String)
+    /// The file has as many names, or the directory as many directories, as the store allows.
+    case tooManyLinks(String)
 }

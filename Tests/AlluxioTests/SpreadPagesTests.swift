@@ -8,6 +8,8 @@ struct SpreadPagesTests {
     private final class Empty: PageSource {
         func open(_ version: FileVersion) -> any PageFile { fatalError("nothing is read here") }
         func cachedBytes(of version: FileVersion) -> Int64 { 0 }
+        func adopt(_ version: FileVersion, from descriptor: Int32, spans: [Span]) {}
+        func follow(from old: FileVersion, to new: FileVersion) {}
     }
 
     private let uris = (0..<20_000).map { UFSURI("s3://bucket/path/file-\($0).bin") }

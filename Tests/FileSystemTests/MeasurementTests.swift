@@ -27,6 +27,8 @@ struct MeasurementTests {
     final class WarmPages: PageSource {
         func open(_ version: FileVersion) -> any PageFile { WarmFile(version: version) }
         func cachedBytes(of version: FileVersion) -> Int64 { version.size }
+        func adopt(_ version: FileVersion, from descriptor: Int32, spans: [Span]) {}
+        func follow(from old: FileVersion, to new: FileVersion) {}
     }
 
     /// A namespace that has the same file under every name, at no cost of its own.

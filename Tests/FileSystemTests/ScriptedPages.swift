@@ -23,6 +23,10 @@ final class ScriptedPages: PageSource {
         files.withLock { $0[version] }?.cachedBytes ?? 0
     }
 
+    func adopt(_ version: FileVersion, from descriptor: Int32, spans: [Span]) {}
+
+    func follow(from old: FileVersion, to new: FileVersion) {}
+
     /// The only file that was opened.
     var onlyFile: ScriptedFile? { files.withLock { $0.count == 1 ? $0.first?.value : nil } }
 }

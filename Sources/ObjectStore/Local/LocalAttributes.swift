@@ -35,6 +35,15 @@ enum LocalAttributes {
         return ETag(parts.map { String($0, radix: 16) }.joined(separator: "-"))
     }
 
+    /// Whether two ETags differ in nothing but the ctime: the same file, whose contents nobody has changed.
+    ///
+    /// An ETag that is not known differs from none.
+    static func haveSameContents(_ one: ETag?, _ other: ETag?) -> Bool {
+        guard let one, let other else { return true }
+        let (first, second) = (one.text.split(separator: "-"), other.text.split(separator: "-"))
+        return first.dropLast() == second.dropLast() && first.count == second.count
+    }
+
     private static func kind(_ status: stat) -> EntryKind {
         switch status.st_mode & S_IFMT {
         case S_IFREG: .file

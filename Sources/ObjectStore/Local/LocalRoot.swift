@@ -47,6 +47,22 @@ final class LocalRoot: Sendable {
         return try walk(path.bytes, flags)
     }
 
+    /// A name below the root and the open directory that holds it, for calls that change names.
+    /// - Parameter path: The root gives the name `.` in itself.
+    /// - Returns: The place; nothing need be there.
+    /// - Throws: The errno; ENOENT if no file can have that name, or a link is on the way.
+    func place(of path: RelativePath) throws(Failure) -> LocalPlace {
+        guard let parent = path.parent else {
+            return LocalPlace(directory: try open(.root, flags: alluxio_o_path | O_DIRECTORY), name: ".".utf8)
+        }
+        let name = path.name
+        let isName = !name.isEmpty && !name.contains(0)
+        guard isName, !name.elementsEqual(".".utf8), !name.elementsEqual("..".utf8) else {
+            throw Failure(code: ENOENT)
+        }
+        return LocalPlace(directory: try open(parent, flags: alluxio_o_path | O_DIRECTORY), name: name)
+    }
+
     private func openBeneath(_ path: [UInt8], _ flags: Int32) throws(Failure) -> OpenFile {
         guard isConfinedByKernel else { return try openat(descriptor, path, flags) }
         // EAGAIN: a rename crossed our way, and the kernel could not tell whether we are still inside.

@@ -5,6 +5,8 @@ public import Pages
 
 /// A directory of this machine as a store: `file:///dir`.
 ///
+/// Reading is here; how it is changed is in the extensions beside this file.
+///
 /// No path leads out of the directory: symbolic links are shown as links and never followed here. A version
 /// is device, inode, size, mtime and ctime; two changes within one tick of the file system's clock that
 /// keep the size look like one. Any thread may call it.
@@ -12,7 +14,7 @@ public final class LocalStore: MetadataSource, SpanSource {
     /// The most bytes that are read, checked and given to a sink at once.
     static let pieceBytes = 256 << 10
 
-    private let root: LocalRoot
+    let root: LocalRoot
     private let prefix: [UInt8]
 
     /// Opens a directory as a store.
