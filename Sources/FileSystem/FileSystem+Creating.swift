@@ -1,5 +1,5 @@
 import Glibc
-public import Metadata
+import Metadata
 import Pages
 
 /// New names.

@@ -1,3 +1,4 @@
+import CoreMetrics
 import Glibc
 import Metadata
 import Pages
