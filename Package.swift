@@ -49,6 +49,9 @@ let package = Package(
         .systemLibrary(name: "CCrypto", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
         .target(name: "CLinux", cSettings: c),
         .target(name: "Threading", dependencies: ["CLinux"], swiftSettings: swift),
+        // A target of its own: stores, cluster, settings and programs read such files and have no other part
+        // below them in common whose subject files are.
+        .target(name: "SmallFiles", swiftSettings: swift),
 
         // L1: identities, metadata, transport.
         .target(name: "Pages", swiftSettings: swift),
@@ -78,14 +81,16 @@ let package = Package(
         .target(
             name: "ObjectStore",
             dependencies: [
-                "Pages", "Metadata", "HTTPTransport", "Threading", "CCrypto", "CLinux", logging, metrics,
+                "Pages", "Metadata", "HTTPTransport", "SmallFiles", "Threading", "CCrypto", "CLinux", logging,
+                metrics,
             ],
             swiftSettings: swift
         ),
         .target(
             name: "Cluster",
             dependencies: [
-                "Pages", "Metadata", "HTTPTransport", "Threading", "CCrypto", "CLinux", logging, metrics,
+                "Pages", "Metadata", "HTTPTransport", "SmallFiles", "Threading", "CCrypto", "CLinux", logging,
+                metrics,
             ],
             swiftSettings: swift
         ),
@@ -111,7 +116,8 @@ let package = Package(
         .target(
             name: "Settings",
             dependencies: [
-                "Cluster", "ObjectStore", "HTTPTransport", "Metadata", "Pages", "Threading", logging, metrics,
+                "Cluster", "ObjectStore", "HTTPTransport", "Metadata", "Pages", "SmallFiles", "Threading",
+                logging, metrics,
                 .product(name: "Configuration", package: "swift-configuration"),
             ],
             swiftSettings: swift
@@ -120,7 +126,7 @@ let package = Package(
             name: "Alluxio",
             dependencies: [
                 "Servers", "Cluster", "ObjectStore", "HTTPTransport", "PageCache", "Metadata", "Pages",
-                "Settings", "Telemetry", "Threading", logging, metrics,
+                "Settings", "SmallFiles", "Telemetry", "Threading", logging, metrics,
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: swift
@@ -129,8 +135,7 @@ let package = Package(
             name: "AlluxioFuse",
             dependencies: [
                 "Settings", "FuseMount", "FileSystem", "PageCache", "Cluster", "Metadata", "Pages",
-                "Telemetry",
-                "Threading", "CLinux", logging, metrics,
+                "SmallFiles", "Telemetry", "Threading", "CLinux", logging, metrics,
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: swift
@@ -138,6 +143,7 @@ let package = Package(
 
         .target(name: "SeededRandom", path: "Tests/SeededRandom", swiftSettings: swift),
         .testTarget(name: "PagesTests", dependencies: ["Pages"], swiftSettings: swift),
+        .testTarget(name: "SmallFilesTests", dependencies: ["SmallFiles"], swiftSettings: swift),
         .testTarget(name: "ThreadingTests", dependencies: ["Threading"], swiftSettings: swift),
         .testTarget(
             name: "MetadataTests",
@@ -204,14 +210,16 @@ let package = Package(
         .testTarget(
             name: "SettingsTests",
             dependencies: [
-                "Settings", "Cluster", "Metadata", "Pages", "SeededRandom",
+                "Settings", "Cluster", "Metadata", "Pages", "SeededRandom", "SmallFiles",
                 .product(name: "Configuration", package: "swift-configuration"),
             ],
             swiftSettings: swift
         ),
         .testTarget(
             name: "AlluxioFuseTests",
-            dependencies: ["AlluxioFuse", "Settings", "Cluster", "Metadata", "Pages", "Telemetry", logging],
+            dependencies: [
+                "AlluxioFuse", "Settings", "Cluster", "Metadata", "Pages", "SmallFiles", "Telemetry", logging,
+            ],
             swiftSettings: swift
         ),
         .testTarget(

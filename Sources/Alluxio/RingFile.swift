@@ -2,6 +2,7 @@ import Cluster
 import FoundationEssentials
 import Glibc
 import Settings
+import SmallFiles
 
 /// A file that lists the workers of a ring: a JSON list of `{"version":1,"identifier":"<hex>"}`.
 ///
@@ -103,24 +104,16 @@ enum RingFile {
 
     private static func read(_ path: String) throws(Failure) -> [UInt8] {
         let descriptor = open(path, O_RDONLY | O_CLOEXEC)
-        guard descriptor >= 0 else { throw unreadable(path, errno) }
+        guard descriptor >= 0 else { throw unreadable(path, "cannot be read: \(systemText(errno))") }
         defer { close(descriptor) }
-        var contents: [UInt8] = []
-        var buffer = [UInt8](repeating: 0, count: 1 << 16)
-        while contents.count <= sizeBytesMaximum {
-            let count = Glibc.read(descriptor, &buffer, buffer.count)
-            if count < 0 && errno == EINTR { continue }
-            guard count >= 0 else { throw unreadable(path, errno) }
-            if count == 0 { return contents }
-            contents += buffer[..<count]
+        do throws(SmallFile.Failure) {
+            return try SmallFile.contents(of: descriptor, atMostBytes: sizeBytesMaximum)
+        } catch {
+            throw unreadable(path, error.text)
         }
-        throw Failure(
-            "ring file '\(path)' is larger than \(sizeBytesMaximum >> 20) MiB; no ring is that large"
-        )
     }
 
-    private static func unreadable(_ path: String, _ number: Int32) -> Failure {
-        let remedy = "give a file that lists the workers, as [\(form)]"
-        return Failure("cannot read the ring file '\(path)': \(systemText(number)); \(remedy)")
+    private static func unreadable(_ path: String, _ why: String) -> Failure {
+        Failure("the ring file '\(path)' \(why); give a file that lists the workers, as [\(form)]")
     }
 }

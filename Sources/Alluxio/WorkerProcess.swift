@@ -21,7 +21,7 @@ struct WorkerProcess {
         let registry = PrometheusRegistry()
         MetricsSystem.bootstrap(registry)
         ProcessGauges.add(to: registry, version: Version.text)
-        raiseDescriptorLimit(logger)
+        DescriptorLimit.raise(logger)
         for notice in plan.settings.notices {
             logger.notice("\(notice.message)", metadata: notice.facts.mapValues { "\($0)" })
         }
@@ -105,15 +105,6 @@ struct WorkerProcess {
         let format = plan.settings.text(.logFormat).flatMap { LogFormat(rawValue: $0) } ?? .text
         LoggingSystem.bootstrap { label in
             LineLogHandler(label: label, level: level, format: format, sink: .standardError)
-        }
-    }
-
-    private func raiseDescriptorLimit(_ logger: Logger) {
-        var limit = rlimit()
-        guard getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else { return }
-        limit.rlim_cur = limit.rlim_max
-        if setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) != 0 {
-            logger.warning("descriptor limit cannot be raised", metadata: ["reason": "\(systemText(errno))"])
         }
     }
 }

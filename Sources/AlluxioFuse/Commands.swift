@@ -3,6 +3,7 @@ import CLinux
 import FuseMount
 import Glibc
 import Settings
+import SmallFiles
 import Synchronization
 import Telemetry
 import Threading
@@ -95,12 +96,18 @@ struct DaemonCommand: ParsableCommand {
         else { throw Failure.usage("'daemon' is started by 'alluxio-fuse mount'") }
         _ = alluxio_close_from(BackgroundStart.readyDescriptor + 1)
         _ = fcntl(BackgroundStart.readyDescriptor, F_SETFD, FD_CLOEXEC)
-        let bytes =
-            FileBytes.read(BackgroundStart.requestDescriptor, limit: 2 * OptionList.lengthMaximum) ?? []
+        let bytes = try? SmallFile.contents(
+            of: BackgroundStart.requestDescriptor,
+            atMostBytes: 2 * OptionList.lengthMaximum
+        )
         close(BackgroundStart.requestDescriptor)
         let report = BackgroundReport()
         do {
-            let plan = try MountPlan(source: source, target: target, options: DaemonRequest.decode(bytes))
+            let plan = try MountPlan(
+                source: source,
+                target: target,
+                options: DaemonRequest.decode(bytes ?? [])
+            )
             try Daemon(plan: plan, place: .background(report)).run()
         } catch {
             if report.send(.failed(error)) { Glibc.exit(error.kind.rawValue) }

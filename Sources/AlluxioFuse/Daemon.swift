@@ -44,7 +44,7 @@ struct Daemon {
         let registry = PrometheusRegistry()
         MetricsSystem.bootstrap(registry)
         ProcessGauges.add(to: registry, version: Version.text)
-        raiseDescriptorLimit(logger)
+        DescriptorLimit.raise(logger)
         // Eight threads that listed a big directory would keep some 9 MiB.
         _ = alluxio_heap_bound_free_ends(Self.freeEndBytes)
         let cleaned = try MountPoint.prepare(
@@ -145,15 +145,6 @@ struct Daemon {
         for line in registry.text().split(separator: "\n") where !line.hasPrefix("#") && !line.hasSuffix(" 0")
         {
             logger.notice("statistics", metadata: ["series": "\(line)"])
-        }
-    }
-
-    private func raiseDescriptorLimit(_ logger: Logger) {
-        var limit = rlimit()
-        guard getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else { return }
-        limit.rlim_cur = limit.rlim_max
-        if setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) != 0 {
-            logger.warning("descriptor limit cannot be raised", metadata: ["reason": "\(systemText(errno))"])
         }
     }
 

@@ -18,7 +18,7 @@ enum DaemonSearch {
     /// Newer kernels say the connection's number in the descriptor's information.
     private static func holdsConnection(_ process: pid_t, _ minor: Int) -> Bool {
         names(in: "/proc/\(process)/fdinfo").contains { descriptor in
-            guard let bytes = FileBytes.read("/proc/\(process)/fdinfo/\(descriptor)") else { return false }
+            guard let bytes = ProcessFile.bytes(process, "fdinfo/\(descriptor)") else { return false }
             return String(decoding: bytes, as: UTF8.self).split(separator: "\n").contains { line in
                 guard line.hasPrefix("fuse_connection:") else { return false }
                 return Int(line.dropFirst("fuse_connection:".count).trimmingBlanks) == minor
@@ -28,7 +28,7 @@ enum DaemonSearch {
 
     /// Elsewhere the command line must do: the program, and the mount point as its last argument.
     private static func isNamed(_ process: pid_t, _ mount: MountEntry) -> Bool {
-        guard let bytes = FileBytes.read("/proc/\(process)/cmdline") else { return false }
+        guard let bytes = ProcessFile.bytes(process, "cmdline") else { return false }
         let words = bytes.split(separator: 0).map { String(decoding: $0, as: UTF8.self) }
         guard let program = words.first?.split(separator: "/").last, words.count > 2 else { return false }
         return program == "alluxio-fuse" && words[1] == BackgroundStart.subcommand

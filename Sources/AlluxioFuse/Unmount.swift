@@ -101,7 +101,7 @@ enum Unmount {
 
     /// A zombie serves nothing any more, so it counts as gone.
     private static func isAlive(_ process: pid_t) -> Bool {
-        guard let bytes = FileBytes.read("/proc/\(process)/stat") else { return false }
+        guard let bytes = ProcessFile.bytes(process, "stat") else { return false }
         let state = String(decoding: bytes, as: UTF8.self).split(separator: ")").last?.trimmingBlanks.first
         return state != "Z" && state != "X"
     }

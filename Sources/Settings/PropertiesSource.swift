@@ -1,5 +1,6 @@
 import Configuration
 import Glibc
+import SmallFiles
 
 /// A properties file whose known keys have valid values.
 package struct PropertiesSource: Sendable {
@@ -122,17 +123,10 @@ package struct PropertiesSource: Sendable {
             throw Failure("cannot read \(path): \(String(cString: strerror(errno))); check its permissions")
         }
         defer { close(descriptor) }
-        var contents: [UInt8] = []
-        var buffer = [UInt8](repeating: 0, count: 1 << 16)
-        while contents.count <= PropertiesFile.sizeMaximum {
-            let count = Glibc.read(descriptor, &buffer, buffer.count)
-            if count < 0 && errno == EINTR { continue }
-            guard count >= 0 else {
-                throw Failure("cannot read \(path): \(String(cString: strerror(errno)))")
-            }
-            if count == 0 { break }
-            contents += buffer[..<count]
+        do throws(SmallFile.Failure) {
+            return try SmallFile.contents(of: descriptor, atMostBytes: PropertiesFile.sizeMaximum)
+        } catch {
+            throw Failure("\(path) \(error.text)")
         }
-        return contents
     }
 }

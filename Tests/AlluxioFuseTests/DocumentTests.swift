@@ -1,5 +1,6 @@
 import Glibc
 import Settings
+import SmallFiles
 import Telemetry
 import Testing
 
@@ -7,7 +8,7 @@ import Testing
 private let root = #filePath.split(separator: "/").dropLast(3).map { "/\($0)" }.joined()
 
 private func document(_ name: String) throws -> String {
-    let bytes = try #require(FileBytes.read("\(root)/docs/\(name)", limit: 1 << 20))
+    let bytes = try SmallFile.read("\(root)/docs/\(name)", atMostBytes: 1 << 20)
     return String(decoding: bytes, as: UTF8.self)
 }
 
@@ -23,7 +24,7 @@ private func document(_ name: String) throws -> String {
         var used: Set<String> = []
         let quoted = try Regex(#""(alluxio_[a-z0-9_]+)""#, as: (Substring, Substring).self)
         for path in swiftFiles("\(root)/Sources") where !path.contains("/MetricCatalogue") {
-            let text = String(decoding: try #require(FileBytes.read(path, limit: 1 << 20)), as: UTF8.self)
+            let text = String(decoding: try SmallFile.read(path, atMostBytes: 1 << 20), as: UTF8.self)
             for line in text.split(separator: "\n") where !line.trimmingBlanks.hasPrefix("//") {
                 used.formUnion(line.matches(of: quoted).map { String($0.output.1) })
             }

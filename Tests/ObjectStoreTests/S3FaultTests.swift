@@ -109,6 +109,21 @@ struct S3FaultTests {
         #expect(start.duration(to: .now) < .seconds(3))
     }
 
+    /// Fetches 100 bytes, which the store must call corrupt.
+    /// - Returns: How many bytes the sink got.
+    private func bytesGivenBeforeCorruption(_ server: RawServer) throws -> Int {
+        let store = try store(server)
+        var given = 0
+        let error = #expect(throws: StoreError.self) {
+            try store.fetch(Span(offset: 200, count: 100), of: version(store)) { given += $0.count }
+        }
+        guard case .corrupt? = error else {
+            Issue.record("\(String(describing: error))")
+            return given
+        }
+        return given
+    }
+
     @Test(arguments: [
         "Content-Range: bytes 200-299/1000\r\nContent-Length: 101\r\n",
         "Content-Range: bytes 200-299/1000\r\nContent-Length: 99\r\n",
@@ -121,15 +136,7 @@ struct S3FaultTests {
             connection.send([UInt8](repeating: 1, count: 101))
             return false
         }
-        let store = try store(server)
-        var given = 0
-        let error = #expect(throws: StoreError.self) {
-            try store.fetch(Span(offset: 200, count: 100), of: version(store)) { given += $0.count }
-        }
-        guard case .corrupt? = error else {
-            Issue.record("\(String(describing: error))")
-            return
-        }
+        let given = try bytesGivenBeforeCorruption(server)
         #expect(given == 0)
         #expect(server.requests.count == 1)
     }
@@ -146,15 +153,7 @@ struct S3FaultTests {
             connection.send("33\r\n\(String(repeating: "b", count: 51))\r\n0\r\n\r\n")
             return false
         }
-        let store = try store(server)
-        var given = 0
-        let error = #expect(throws: StoreError.self) {
-            try store.fetch(Span(offset: 200, count: 100), of: version(store)) { given += $0.count }
-        }
-        guard case .corrupt? = error else {
-            Issue.record("\(String(describing: error))")
-            return
-        }
+        let given = try bytesGivenBeforeCorruption(server)
         #expect(given <= 100)
     }
 

@@ -32,7 +32,7 @@ struct ConnectionTests {
         )
         let (text, isClosed) = client.readAll()
         #expect(isClosed)
-        let answers = text.components(separatedBy: "HTTP/1.1 ")
+        let answers = text.split(separator: "HTTP/1.1 ", omittingEmptySubsequences: false)
         try #require(answers.count == 5)
         #expect(answers[1].hasPrefix("200") && answers[1].hasSuffix("\r\n\r\no"))
         #expect(answers[2].hasPrefix("404") && answers[2].hasSuffix("}"))
@@ -171,17 +171,5 @@ struct ConnectionTests {
         await worker.worker.stop(within: .milliseconds(300))
         #expect(ContinuousClock.now - start < .seconds(3))
         await worker.stop()
-    }
-}
-
-extension String {
-    fileprivate func components(separatedBy separator: String) -> [String] {
-        var rest = self[...]
-        var parts: [String] = []
-        while let found = rest.firstRange(of: separator) {
-            parts.append(String(rest[..<found.lowerBound]))
-            rest = rest[found.upperBound...]
-        }
-        return parts + [String(rest)]
     }
 }

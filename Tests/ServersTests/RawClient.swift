@@ -1,4 +1,5 @@
 import Glibc
+import TestServers
 
 /// A client that says exactly what a test wants, and reads what comes.
 final class RawClient {
@@ -21,22 +22,7 @@ final class RawClient {
 
     deinit { close(descriptor) }
 
-    func send(_ text: String) {
-        let bytes = Array(text.utf8)
-        var sent = 0
-        while sent < bytes.count {
-            let count = bytes.withUnsafeBytes { buffer in
-                Glibc.send(
-                    descriptor,
-                    buffer.baseAddress?.advanced(by: sent),
-                    bytes.count - sent,
-                    Int32(MSG_NOSIGNAL)
-                )
-            }
-            guard count > 0 else { return }
-            sent += count
-        }
-    }
+    func send(_ text: String) { RawServer.send(Array(text.utf8), to: descriptor) }
 
     /// Says that nothing more will be sent.
     func endSending() { shutdown(descriptor, Int32(SHUT_WR)) }

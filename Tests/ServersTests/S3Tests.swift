@@ -78,13 +78,14 @@ struct S3Tests {
             for part in text.split(separator: "<Contents><Key>").dropFirst()
                 + text.split(separator: "<CommonPrefixes><Prefix>").dropFirst()
             {
-                keys.append(RequestTarget.decoded(Array(part.utf8.prefix { $0 != UInt8(ascii: "<") })[...]))
+                let key = Array(part.utf8.prefix { $0 != UInt8(ascii: "<") })
+                keys.append(PercentCoding.lenientlyDecoded(key[...]))
             }
             guard let next = text.firstRange(of: "<NextContinuationToken>") else { break }
             let value = text[next.upperBound...].prefix { $0 != "<" }
             token =
                 "&continuation-token="
-                + String(decoding: PercentText.encoded(value.utf8), as: UTF8.self)
+                + String(decoding: PercentCoding.encoded(value.utf8), as: UTF8.self)
         }
         return keys.sorted { $0.lexicographicallyPrecedes($1) }
     }

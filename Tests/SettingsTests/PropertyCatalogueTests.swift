@@ -1,3 +1,4 @@
+import SmallFiles
 import Testing
 
 @testable import Settings
@@ -6,7 +7,7 @@ import Testing
 private let root = #filePath.split(separator: "/").dropLast(3).map { "/\($0)" }.joined()
 
 private func document(_ name: String) throws -> String {
-    let bytes = try #require(FileBytes.read("\(root)/docs/\(name)", limit: 1 << 20))
+    let bytes = try SmallFile.read("\(root)/docs/\(name)", atMostBytes: 1 << 20)
     return String(decoding: bytes, as: UTF8.self)
 }
 

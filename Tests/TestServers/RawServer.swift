@@ -36,21 +36,7 @@ public final class RawServer: Sendable {
 
         /// Sends bytes; a peer that left is no error.
         /// - Parameter bytes: What to send.
-        public func send(_ bytes: [UInt8]) {
-            var sent = 0
-            while sent < bytes.count {
-                let count = bytes.withUnsafeBytes { buffer in
-                    Glibc.send(
-                        descriptor,
-                        buffer.baseAddress?.advanced(by: sent),
-                        bytes.count - sent,
-                        Int32(MSG_NOSIGNAL)
-                    )
-                }
-                guard count > 0 else { return }
-                sent += count
-            }
-        }
+        public func send(_ bytes: [UInt8]) { RawServer.send(bytes, to: descriptor) }
 
         /// Sends a response with its length.
         /// - Parameters:
@@ -73,6 +59,26 @@ public final class RawServer: Sendable {
         public func reset() {
             var option = linger(l_onoff: 1, l_linger: 0)
             setsockopt(descriptor, SOL_SOCKET, SO_LINGER, &option, socklen_t(MemoryLayout<linger>.size))
+        }
+    }
+
+    /// Sends bytes through a socket; a peer that left is no error.
+    /// - Parameters:
+    ///   - bytes: What to send.
+    ///   - descriptor: A connected socket.
+    public static func send(_ bytes: [UInt8], to descriptor: Int32) {
+        var sent = 0
+        while sent < bytes.count {
+            let count = bytes.withUnsafeBytes { buffer in
+                Glibc.send(
+                    descriptor,
+                    buffer.baseAddress?.advanced(by: sent),
+                    bytes.count - sent,
+                    Int32(MSG_NOSIGNAL)
+                )
+            }
+            guard count > 0 else { return }
+            sent += count
         }
     }
 

@@ -6,6 +6,7 @@ struct LayerTests {
     private static let forbidden: [String: Set<String>] = [
         "Pages": Set(own).subtracting(["Pages"]),
         "Threading": Set(own).subtracting(["Threading", "CLinux"]),
+        "SmallFiles": Set(own).subtracting(["SmallFiles"]),
         "Metadata": ["HTTPTransport", "ObjectStore", "CCurl", "CCurlShim", "CCrypto"] + upper,
         "HTTPTransport": ["Pages", "Metadata", "ObjectStore", "CFuse3", "CFuse3Shim"] + upper,
         "Telemetry": Set(own).subtracting(["Telemetry", "Threading", "CLinux"]),
@@ -43,7 +44,7 @@ struct LayerTests {
     private static let own: [String] = [
         "Pages", "Metadata", "HTTPTransport", "Telemetry", "FileSystem", "PageCache", "ObjectStore",
         "Cluster", "FuseMount", "Servers", "Settings", "AlluxioFuse", "Alluxio",
-        "Threading", "CFuse3", "CFuse3Shim", "CCurl", "CCurlShim", "CCrypto",
+        "Threading", "SmallFiles", "CFuse3", "CFuse3Shim", "CCurl", "CCurlShim", "CCrypto",
         "CLinux",
     ]
     private static let dataPlane: Set<String> = [

@@ -96,6 +96,15 @@ struct TidyTests {
         }
     }
 
+    @Test func everyLineOfADocumentFitsIn120Columns() {
+        for file in SourceTree.markdown {
+            // A row of a table cannot be broken.
+            for (index, line) in outsideFences(file) where line.count > 120 && !line.hasPrefix("|") {
+                Issue.record("\(file.at(index)): \(line.count) columns; break the line")
+            }
+        }
+    }
+
     @Test func everyRelativeLinkLeadsSomewhere() {
         for file in SourceTree.markdown {
             for (index, line) in outsideFences(file) {
@@ -132,7 +141,7 @@ struct TidyTests {
     }
 
     private func links(of line: String) -> [String] {
-        line.components(separatedBy: "](").dropFirst().compactMap { rest in
+        line.split(separator: "](", omittingEmptySubsequences: false).dropFirst().compactMap { rest in
             guard let end = rest.firstIndex(of: ")") else { return nil }
             let link =
                 rest[..<end].split(separator: "#", omittingEmptySubsequences: false).first.map(String.init)
@@ -152,17 +161,5 @@ struct TidyTests {
             }
         }
         return SourceTree.exists(parts.joined(separator: "/"))
-    }
-}
-
-extension String {
-    fileprivate func components(separatedBy separator: String) -> [String] {
-        var rest = self[...]
-        var parts: [String] = []
-        while let found = rest.firstRange(of: separator) {
-            parts.append(String(rest[..<found.lowerBound]))
-            rest = rest[found.upperBound...]
-        }
-        return parts + [String(rest)]
     }
 }

@@ -1,3 +1,4 @@
+import HTTPTransport
 import Metadata
 import Pages
 
@@ -68,7 +69,7 @@ private struct Ending {
 
 /// One entry: `["name","f",size,modifiedNs,"etag"]`, or without etag for what is no file.
 private struct EntryLine {
-    var name: [UInt8] = []
+    let name: [UInt8]
     var attributes: Attributes
 
     init?(_ line: ArraySlice<UInt8>) {
@@ -80,19 +81,24 @@ private struct EntryLine {
         guard fields.count >= 4, let encoded = FieldReader.unquoted(fields[0]),
             let word = FieldReader.unquoted(fields[1]), let kind = EntryKind(letter: word.first),
             let size = FieldReader.number(fields[2]), size >= 0, let modified = FieldReader.number(fields[3]),
-            PercentText.appendDecoded(encoded, to: &name), Self.isName(name)
+            let name = Self.decoded(encoded), Self.isName(name)
         else { return nil }
+        self.name = name
         attributes = Attributes(kind: kind, size: size, modified: modified, etag: nil)
         guard fields.count > 4 else {
             if kind == .file { return nil }
             return
         }
-        var etag: [UInt8] = []
-        guard let encoded = FieldReader.unquoted(fields[4]), PercentText.appendDecoded(encoded, to: &etag)
-        else {
+        guard let encoded = FieldReader.unquoted(fields[4]), let etag = Self.decoded(encoded) else {
             return nil
         }
         attributes.etag = ETag(String(decoding: etag, as: UTF8.self))
+    }
+
+    private static func decoded(_ text: ArraySlice<UInt8>) -> [UInt8]? {
+        var bytes: [UInt8] = []
+        do { try PercentCoding.appendDecoded(text, to: &bytes) } catch { return nil }
+        return bytes
     }
 
     /// What the sink of a listing may get.

@@ -44,7 +44,7 @@ struct WorkerClient: Sendable {
         do throws(TransportError) {
             response = try transport.send(request, bodyLimitBytes: Self.messageMaximumBytes)
         } catch {
-            throw failure(error, worker, limit: options.patience, hasHead: false)
+            throw failure(error, worker)
         }
         guard response.head.status == 200 else {
             throw .status(response.head.status, "\(worker.host): not well")
@@ -93,7 +93,9 @@ struct WorkerClient: Sendable {
             }
         } catch {
             if let failure = state.failure { throw failure }
-            throw failure(error, transfer.worker, limit: transfer.limit, hasHead: state.firstByte != nil)
+            // A worker that has begun to answer has the bytes: it does not wait for the store, it is stuck.
+            let isSlow = state.firstByte != nil || transfer.limit < options.patience
+            throw failure(error, transfer.worker, isSlow: isSlow)
         }
         if let failure = state.failure { throw failure }
         guard response.head.status == 200 || response.head.status == 206 else {
@@ -120,7 +122,7 @@ struct WorkerClient: Sendable {
         do throws(TransportError) {
             response = try transport.send(request, bodyLimitBytes: limitBytes)
         } catch {
-            throw failure(error, worker, limit: options.patience, hasHead: false)
+            throw failure(error, worker)
         }
         guard !isOurs || response.head.bytes(of: Self.ownField) != nil else {
             throw .wrong("\(worker.host): the answer is not one of our workers'")
@@ -129,16 +131,15 @@ struct WorkerClient: Sendable {
         return response
     }
 
+    /// What a failed exchange says of a worker; `isSlow` of one that let its time run out: slow, not dead.
     private func failure(
         _ error: TransportError,
         _ worker: WorkerCandidate,
-        limit: Duration,
-        hasHead: Bool
+        isSlow: Bool = false
     ) -> WorkerFailure {
         switch error {
         case .cannotConnect(let text), .untrusted(let text): .connect(text)
-        // A worker that has begun to answer has the bytes: it does not wait for the store, it is stuck.
-        case .timedOut(let text): hasHead || limit < options.patience ? .slow(text) : .silent(text)
+        case .timedOut(let text): isSlow ? .slow(text) : .silent(text)
         case .broken(let text): .broken(text)
         case .tooLarge(let limit): .wrong("\(worker.host): an answer of more than \(limit) bytes")
         case .invalid(let text): .wrong(text)

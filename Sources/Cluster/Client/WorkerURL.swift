@@ -1,53 +1,5 @@
+import HTTPTransport
 import Pages
-
-/// Percent-encoding: every byte but `A-Z a-z 0-9 - . _ ~` as `%XX`.
-enum PercentText {
-    private static let hexadecimal = Array("0123456789ABCDEF".utf8)
-
-    /// Appends the encoded form of bytes; also `/` is encoded.
-    static func append(_ bytes: some Sequence<UInt8>, to text: inout [UInt8]) {
-        for byte in bytes {
-            switch byte {
-            case 0x41...0x5A, 0x61...0x7A, 0x30...0x39, 0x2D, 0x2E, 0x5F, 0x7E: text.append(byte)
-            default:
-                text.append(UInt8(ascii: "%"))
-                text.append(hexadecimal[Int(byte >> 4)])
-                text.append(hexadecimal[Int(byte & 15)])
-            }
-        }
-    }
-
-    /// Appends what encoded text means.
-    /// - Returns: Whether it is well formed: a `%` without two digits is not.
-    static func appendDecoded(_ text: some Collection<UInt8>, to bytes: inout [UInt8]) -> Bool {
-        var index = text.startIndex
-        while index != text.endIndex {
-            let byte = text[index]
-            index = text.index(after: index)
-            guard byte == UInt8(ascii: "%") else {
-                bytes.append(byte)
-                continue
-            }
-            var value: UInt8 = 0
-            for _ in 0..<2 {
-                guard index != text.endIndex, let digit = digit(text[index]) else { return false }
-                value = value << 4 | digit
-                index = text.index(after: index)
-            }
-            bytes.append(value)
-        }
-        return true
-    }
-
-    private static func digit(_ byte: UInt8) -> UInt8? {
-        switch byte {
-        case 0x30...0x39: byte - 0x30
-        case 0x41...0x46: byte - 0x41 + 10
-        case 0x61...0x66: byte - 0x61 + 10
-        default: nil
-        }
-    }
-}
 
 /// The URLs of a worker's endpoints.
 struct WorkerURL: Sendable {
@@ -84,10 +36,10 @@ struct WorkerURL: Sendable {
     ) -> String {
         var text = Array((base + path + "?" + name + "=").utf8)
         text.reserveCapacity(text.count + uri.bytes.count + 64)
-        PercentText.append(uri.bytes, to: &text)
+        PercentCoding.append(uri.bytes, to: &text)
         for (name, value) in parameters {
             text.append(contentsOf: "&\(name)=".utf8)
-            PercentText.append(value.utf8, to: &text)
+            PercentCoding.append(value.utf8, to: &text)
         }
         return String(decoding: text, as: UTF8.self)
     }

@@ -1,4 +1,4 @@
-import Glibc
+import SmallFiles
 
 /// Where a worker's identity comes from, so that it is the same after a restart.
 public enum IdentityFile {
@@ -21,20 +21,41 @@ public enum IdentityFile {
                 throw .invalid("alluxio.worker.identity.uuid: \(error)")
             }
         }
-        if let bytes = SmallFile.read(path, atMost: maximumBytes) { return try parse(bytes, path) }
-        guard errno == ENOENT else {
-            throw .file("\(path): the worker's identity can't be read: \(SmallFile.lastError)")
-        }
+        if let bytes = try contents(path) { return try parse(bytes, path) }
         let identity = random()
-        if SmallFile.create(path, text(of: identity)) { return identity }
-        // Another process may have been faster.
-        if errno == EEXIST, let bytes = SmallFile.read(path, atMost: maximumBytes) {
-            return try parse(bytes, path)
+        if try isKept(identity, path) { return identity }
+        // Another process was faster.
+        guard let bytes = try contents(path) else {
+            throw .file(
+                "\(path): another process made the worker's identity and removed it; start this one again"
+            )
         }
-        throw .file(
-            "\(path): the worker's identity can't be kept: \(SmallFile.lastError); make its directory"
-                + " writable, or set alluxio.worker.identity.uuid.file.path"
-        )
+        return try parse(bytes, path)
+    }
+
+    /// The bytes of the file; nil if there is none.
+    private static func contents(_ path: String) throws(MembershipError) -> [UInt8]? {
+        do throws(SmallFile.Failure) {
+            return try SmallFile.read(path, atMostBytes: maximumBytes)
+        } catch {
+            if case .missing = error { return nil }
+            throw .file("\(path): the worker's identity \(error.text)")
+        }
+    }
+
+    /// Writes an identity, unless there is one by now.
+    private static func isKept(
+        _ identity: WorkerIdentity,
+        _ path: String
+    ) throws(MembershipError) -> Bool {
+        do throws(SmallFile.Failure) {
+            return try SmallFile.create(path, text(of: identity))
+        } catch {
+            throw .file(
+                "\(path): the worker's identity \(error.text); make its directory writable, or set"
+                    + " alluxio.worker.identity.uuid.file.path"
+            )
+        }
     }
 
     private static func parse(_ bytes: [UInt8], _ path: String) throws(MembershipError) -> WorkerIdentity {

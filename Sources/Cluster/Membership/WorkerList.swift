@@ -1,4 +1,5 @@
 import Glibc
+import SmallFiles
 
 /// A fixed list of workers: `host[:httpPort]`, each host once.
 ///
@@ -42,8 +43,11 @@ public struct WorkerList: Hashable, Sendable {
     /// - Parameter path: A file of at most 4 MiB.
     /// - Throws: ``MembershipError``.
     public init(file path: String) throws(MembershipError) {
-        guard let bytes = SmallFile.read(path, atMost: Self.fileMaximumBytes) else {
-            throw .file("\(path): the list of workers can't be read: \(SmallFile.lastError)")
+        let bytes: [UInt8]
+        do throws(SmallFile.Failure) {
+            bytes = try SmallFile.read(path, atMostBytes: Self.fileMaximumBytes)
+        } catch {
+            throw .file("\(path): the list of workers \(error.text)")
         }
         try self.init(String(decoding: bytes, as: UTF8.self))
     }

@@ -1,3 +1,5 @@
+import SmallFiles
+
 /// A mount table in a file: `alluxio.mount.table.static.conf.file`.
 ///
 /// One mount on a line: its path, its UFS URI and its options as `key=value`, with blanks between. A word
@@ -16,10 +18,11 @@ public enum MountTableFile {
     }
 
     static func bytes(at path: String) throws(MountTableError) -> [UInt8] {
-        guard let bytes = SmallFile.read(path, atMost: maximumBytes) else {
-            throw .file("\(path): the mount table can't be read: \(SmallFile.lastError)")
+        do throws(SmallFile.Failure) {
+            return try SmallFile.read(path, atMostBytes: maximumBytes)
+        } catch {
+            throw .file("\(path): the mount table \(error.text)")
         }
-        return bytes
     }
 
     /// Understands the contents of a file.

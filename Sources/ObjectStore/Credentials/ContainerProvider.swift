@@ -81,7 +81,7 @@ struct ContainerProvider: CredentialsProvider {
     /// The token is read again every time: EKS replaces the file.
     private func authorization() throws(CredentialsError) -> String? {
         if let path = environment["AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE"], !path.isEmpty {
-            return try SmallFile.token(path, namedBy: "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE")
+            return try TokenFile.token(path, namedBy: "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE")
         }
         guard let token = environment["AWS_CONTAINER_AUTHORIZATION_TOKEN"], !token.isEmpty else { return nil }
         guard token.utf8.allSatisfy({ $0 >= 0x20 && $0 < 0x7F }) else {

@@ -1,3 +1,4 @@
+internal import SmallFiles
 internal import Synchronization
 
 /// The shared files `~/.aws/config` and `~/.aws/credentials`, read again when they change.
@@ -37,8 +38,11 @@ public final class SharedConfiguration: Sendable {
     /// Both files' paths; nil where there is no home directory to look in.
     let paths: (credentials: String?, config: String?)
 
+    /// The largest file that is read.
+    private static let sizeBytesMaximum = 1 << 20
+
     private struct Loaded: Sendable {
-        var stamp: FileStamp
+        var stamp: SmallFile.Stamp
         var document: ProfileDocument
     }
     private let loaded = Mutex<[String: Loaded]>([:])
@@ -107,12 +111,12 @@ public final class SharedConfiguration: Sendable {
         do throws(SmallFile.Failure) {
             let stamp = try SmallFile.stamp(path)
             if let known = loaded.withLock({ $0[path] }), known.stamp == stamp { return known.document }
-            let (bytes, read) = try SmallFile.read(path)
+            let (bytes, read) = try SmallFile.readStamped(path, atMostBytes: Self.sizeBytesMaximum)
             let document = ProfileDocument(bytes: bytes)
             loaded.withLock { $0[path] = Loaded(stamp: read, document: document) }
             return document
         } catch {
-            guard case .unreadable(let why) = error else { return none }
+            guard case .failed(let why) = error else { return none }
             throw .failed("\(path) \(why)")
         }
     }

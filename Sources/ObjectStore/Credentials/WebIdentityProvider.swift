@@ -22,7 +22,7 @@ struct WebIdentityProvider: CredentialsProvider {
         guard let role = try role() else {
             return .absent("AWS_WEB_IDENTITY_TOKEN_FILE is not set")
         }
-        let token = try SmallFile.token(role.tokenPath, namedBy: role.origin)
+        let token = try TokenFile.token(role.tokenPath, namedBy: role.origin)
         let endpoint = try endpoint()
         let form = Self.form([
             ("Action", "AssumeRoleWithWebIdentity"), ("Version", "2011-06-15"), ("RoleArn", role.arn),
@@ -118,7 +118,7 @@ struct WebIdentityProvider: CredentialsProvider {
         for (name, value) in fields {
             if !form.isEmpty { form.append(UInt8(ascii: "&")) }
             form += Array("\(name)=".utf8)
-            PercentCoding.append(value.utf8, keepsSlash: false, to: &form)
+            PercentCoding.append(value.utf8, to: &form)
         }
         return form
     }

@@ -1,3 +1,4 @@
+internal import HTTPTransport
 public import Metadata
 public import Pages
 
@@ -117,9 +118,7 @@ extension S3ListResult {
     /// A key or prefix as it is in the bucket.
     func decoded(_ range: Range<Int>) -> [UInt8] {
         guard isURLEncoded else { return Array(texts[range]) }
-        var key: [UInt8] = []
-        PercentCoding.appendDecoded(texts[range], to: &key)
-        return key
+        return PercentCoding.lenientlyDecoded(texts[range], plusIsBlank: true)
     }
 }
 
@@ -187,7 +186,7 @@ struct S3PageEntries {
     private mutating func name(of range: Range<Int>) -> ArraySlice<UInt8> {
         key.removeAll(keepingCapacity: true)
         if page.isURLEncoded {
-            PercentCoding.appendDecoded(page.texts[range], to: &key)
+            PercentCoding.appendLenientlyDecoded(page.texts[range], plusIsBlank: true, to: &key)
         } else {
             key.append(contentsOf: page.texts[range])
         }

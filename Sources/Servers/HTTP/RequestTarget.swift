@@ -1,3 +1,5 @@
+import HTTPTransport
+
 /// The target of a request, taken apart: raw path components, and raw query parameters.
 ///
 /// Pure. Nothing is decoded before somebody asks for it, since what `+` means depends on who asks. A `%`
@@ -24,7 +26,7 @@ struct RequestTarget: Equatable, Sendable {
         parameters = bytes[question...].dropFirst().split(separator: UInt8(ascii: "&")).map { part in
             let equals = part.firstIndex(of: UInt8(ascii: "=")) ?? part.endIndex
             return Parameter(
-                name: Self.decoded(part[..<equals]),
+                name: PercentCoding.lenientlyDecoded(part[..<equals]),
                 value: part[equals...].dropFirst()
             )
         }
@@ -40,7 +42,7 @@ struct RequestTarget: Equatable, Sendable {
 
     /// The components of the path that are not empty, decoded.
     var components: [[UInt8]] {
-        rawPath.split(separator: UInt8(ascii: "/")).map { Self.decoded($0) }
+        rawPath.split(separator: UInt8(ascii: "/")).map { PercentCoding.lenientlyDecoded($0) }
     }
 
     /// Whether a parameter is there, with or without a value.
@@ -51,7 +53,7 @@ struct RequestTarget: Equatable, Sendable {
     /// A parameter, decoded; `+` stands for itself.
     /// - Returns: The value, or nil if the parameter is missing or empty.
     func value(_ name: String) -> [UInt8]? {
-        raw(name).map { Self.decoded($0) }
+        raw(name).map { PercentCoding.lenientlyDecoded($0) }
     }
 
     /// A parameter of a client that form-encodes sometimes: `+` is a blank if the value shows by an escaped
@@ -59,13 +61,13 @@ struct RequestTarget: Equatable, Sendable {
     /// - Returns: The value, or nil if the parameter is missing or empty.
     func formValue(_ name: String) -> [UInt8]? {
         guard let raw = raw(name) else { return nil }
-        return Self.decoded(raw, plusIsBlank: Self.hasEscapedSeparator(raw))
+        return PercentCoding.lenientlyDecoded(raw, plusIsBlank: Self.hasEscapedSeparator(raw))
     }
 
     /// A parameter of a client that always form-encodes.
     /// - Returns: The value, or nil if the parameter is missing or empty.
     func encodedValue(_ name: String) -> [UInt8]? {
-        raw(name).map { Self.decoded($0, plusIsBlank: true) }
+        raw(name).map { PercentCoding.lenientlyDecoded($0, plusIsBlank: true) }
     }
 
     /// A parameter as text.
@@ -80,34 +82,5 @@ struct RequestTarget: Equatable, Sendable {
 
     private static func hasEscapedSeparator(_ bytes: ArraySlice<UInt8>) -> Bool {
         String(decoding: bytes, as: UTF8.self).lowercased().contains("%3a%2f%2f")
-    }
-
-    /// Bytes with their percent escapes replaced.
-    static func decoded(_ bytes: ArraySlice<UInt8>, plusIsBlank: Bool = false) -> [UInt8] {
-        var text: [UInt8] = []
-        text.reserveCapacity(bytes.count)
-        var index = bytes.startIndex
-        while index < bytes.endIndex {
-            let byte = bytes[index]
-            if byte == UInt8(ascii: "%"), index + 2 < bytes.endIndex,
-                let high = digit(bytes[index + 1]), let low = digit(bytes[index + 2])
-            {
-                text.append(high << 4 | low)
-                index += 3
-                continue
-            }
-            text.append(plusIsBlank && byte == UInt8(ascii: "+") ? UInt8(ascii: " ") : byte)
-            index += 1
-        }
-        return text
-    }
-
-    private static func digit(_ byte: UInt8) -> UInt8? {
-        switch byte {
-        case 0x30...0x39: byte - 0x30
-        case 0x41...0x46: byte - 0x41 + 10
-        case 0x61...0x66: byte - 0x61 + 10
-        default: nil
-        }
     }
 }

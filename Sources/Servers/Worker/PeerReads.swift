@@ -88,7 +88,7 @@ final class PeerReads: Sendable {
 
     private func request(_ span: Span, of version: FileVersion, to peer: WorkerAddress) -> HTTPRequest {
         let id = FileID(of: version.uri.bytes).text
-        let name = String(decoding: PercentText.encoded(version.uri.bytes), as: UTF8.self)
+        let name = String(decoding: PercentCoding.encoded(version.uri.bytes), as: UTF8.self)
         let query = "ufsFullPath=\(name)&offset=\(span.offset)&length=\(span.count)"
         var fields: [(name: String, value: String)] = [
             ("If-Match", "\"\(version.etag)\""), ("X-Alluxio-File-Size", "\(version.size)"),

@@ -1,3 +1,4 @@
+import HTTPTransport
 import Metadata
 import NIOHTTP1
 import Pages
@@ -51,7 +52,7 @@ enum S3Document {
             if let token = wish.token { append("ContinuationToken", token, to: &text) }
             if let after = wish.startAfter { append("StartAfter", wish.written(after), to: &text) }
             if walk.isTruncated {
-                append("NextContinuationToken", PercentText.encoded(last), to: &text)
+                append("NextContinuationToken", PercentCoding.encoded(last), to: &text)
             }
         } else {
             append("Marker", wish.written(wish.marker), to: &text)
@@ -136,12 +137,12 @@ struct S3ListRequest {
     /// The key behind which the answer begins.
     var after: [UInt8] {
         guard isSecondVersion else { return marker }
-        if let token { return RequestTarget.decoded(token[...]) }
+        if let token { return PercentCoding.lenientlyDecoded(token[...]) }
         return startAfter ?? []
     }
 
     /// A key as the client wants it written.
     func written(_ key: [UInt8]) -> [UInt8] {
-        isEncoded ? PercentText.encoded(key, keepsSlash: true) : key
+        isEncoded ? PercentCoding.encoded(key, keepsSlash: true) : key
     }
 }

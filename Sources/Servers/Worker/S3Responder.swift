@@ -1,3 +1,4 @@
+import HTTPTransport
 import Metadata
 import NIOCore
 import NIOHTTP1
@@ -20,7 +21,7 @@ struct S3Responder: Responder {
         guard request.head.method == .GET || request.head.method == .HEAD else {
             throw .refused(.notImplemented, "this worker is read-only for now; write to the store itself")
         }
-        let path = RequestTarget.decoded(request.target.rawPath[...])
+        let path = PercentCoding.lenientlyDecoded(request.target.rawPath[...])
         let parts = path.dropFirst().split(
             separator: UInt8(ascii: "/"),
             maxSplits: 1,

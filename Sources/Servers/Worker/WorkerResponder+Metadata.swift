@@ -1,3 +1,4 @@
+import HTTPTransport
 import Metadata
 import NIOCore
 import NIOHTTP1
@@ -126,12 +127,12 @@ struct EntriesText {
         to text: inout [UInt8]
     ) {
         text.append(contentsOf: "[\"".utf8)
-        PercentText.append(name, keepsSlash: false, to: &text)
+        PercentCoding.append(name, to: &text)
         text.append(contentsOf: "\",\"\(attributes.kind.letter)\",\(attributes.size),".utf8)
         text.append(contentsOf: "\(attributes.modified)".utf8)
         if let etag = attributes.etag {
             text.append(contentsOf: ",\"".utf8)
-            PercentText.append(etag.text.utf8, keepsSlash: false, to: &text)
+            PercentCoding.append(etag.text.utf8, to: &text)
             text.append(UInt8(ascii: "\""))
         }
         text.append(contentsOf: "]\n".utf8)

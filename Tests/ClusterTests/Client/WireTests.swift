@@ -29,18 +29,6 @@ struct WireTests {
         #expect(WorkerURL(worker).health == "http://[fd00::1]:1/health")
     }
 
-    @Test func `every byte comes back from its encoded form, and half an escape is none`() {
-        var text: [UInt8] = []
-        PercentText.append(0...255, to: &text)
-        var bytes: [UInt8] = []
-        #expect(PercentText.appendDecoded(text, to: &bytes))
-        #expect(bytes == Array(0...255))
-        for half in ["%", "a%4", "%zz"] {
-            var bytes: [UInt8] = []
-            #expect(!PercentText.appendDecoded(Array(half.utf8), to: &bytes))
-        }
-    }
-
     private func entries(_ text: String) -> [(String, Attributes)]? {
         guard let page = EntriesPage(Array(text.utf8)) else { return nil }
         var found: [(String, Attributes)] = []

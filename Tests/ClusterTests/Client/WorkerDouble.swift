@@ -1,4 +1,5 @@
 import Glibc
+import HTTPTransport
 import Pages
 import SeededRandom
 import Synchronization
@@ -54,8 +55,7 @@ struct SeenRequest: Sendable {
         var query: [String: String] = [:]
         for parameter in parts.dropFirst().first?.split(separator: "&") ?? [] {
             let pair = parameter.split(separator: "=", maxSplits: 1)
-            var value: [UInt8] = []
-            _ = PercentText.appendDecoded((pair.dropFirst().first ?? "").utf8, to: &value)
+            let value = PercentCoding.lenientlyDecoded(Array((pair.dropFirst().first ?? "").utf8)[...])
             query[String(pair[0])] = String(decoding: value, as: UTF8.self)
         }
         self.query = query

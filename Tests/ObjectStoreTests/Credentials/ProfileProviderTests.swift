@@ -88,7 +88,7 @@ import Testing
         let tooLarge = failureText { () throws(CredentialsError) in
             try provider(["AWS_SHARED_CREDENTIALS_FILE": path]).fetch()
         }
-        #expect(tooLarge.contains("larger than 1024 KiB"))
+        #expect(tooLarge.contains("larger than 1 MiB"))
     }
 
     @Test func halfAKeyIsAnError() throws {
