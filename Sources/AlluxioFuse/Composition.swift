@@ -14,6 +14,8 @@ import Telemetry
 final class Composition: Sendable {
     private let contents: any MountContents
     private let cluster: ClusterLink?
+    private let store: (any WritableStore)?
+    private let isStoreBusy = Atomic(false)
     private let pages: PageCache
     private let namespace: NamespaceCache
     private let pool: WaitingPool
@@ -34,7 +36,10 @@ final class Composition: Sendable {
         let etcd = try plan.settings.etcdClient()
         let contents = try Self.contents(plan, etcd)
         let cluster = plan.settings.hasCluster ? try ClusterLink(plan.settings, etcd: etcd) : nil
-        let chain = contents.source(through: cluster?.links ?? .none)
+        let source = contents.source(through: cluster?.links ?? .none)
+        let isReadOnly = plan.settings.flag(.readOnly) ?? false
+        let store = try contents.writable(source)
+        let chain: any MetadataSource & SpanSource = store ?? source
         let check = try ConcurrentResult("store-check", contents.prepare)
         let cache = Self.cache(plan.settings, next: chain)
         try check.value()
@@ -52,7 +57,14 @@ final class Composition: Sendable {
         let session = self.mounted
         options.dropKernelEntry = { parent, name in session.current?.dropEntry(name, in: parent) }
         options.statisticsText = { Array(registry.text(limitBytes: Self.attributeBytesMaximum).utf8) }
-        fileSystem = FileSystem(namespace: namespace, pages: pages, pool: pool, options: options)
+        fileSystem = FileSystem(
+            namespace: namespace,
+            pages: pages,
+            pool: pool,
+            options: options,
+            writing: isReadOnly ? nil : try store.map { store throws(Failure) in try plan.writingParts(store) }
+        )
+        self.store = isReadOnly ? nil : store
         self.session = FuseSession(
             operations: fileSystem,
             pool: pool,
@@ -137,8 +149,19 @@ final class Composition: Sendable {
         pages.housekeep()
         fileSystem.housekeep()
         namespace.sweep()
+        housekeepStore()
         contents.housekeep { fileSystem.openAddresses }
         cluster?.housekeep()
+    }
+
+    /// Group commits wait for the store, so they run on the pool, one round at a time.
+    private func housekeepStore() {
+        guard let store, !isStoreBusy.exchange(true, ordering: .acquiringAndReleasing) else { return }
+        let isAccepted = pool.submit(.demand) { [self] in
+            store.housekeep()
+            isStoreBusy.store(false, ordering: .releasing)
+        }
+        if !isAccepted { isStoreBusy.store(false, ordering: .releasing) }
     }
 
     private static func cache(_ settings: Settings, next: any SpanSource) -> Result<PageCache, Failure> {
@@ -202,6 +225,32 @@ private final class SharedSession: Sendable {
 }
 
 extension MountPlan {
+    /// What changes need.
+    /// - Throws: A ``Failure`` that says why nothing can be staged.
+    func writingParts(_ store: any WritableStore) throws(Failure) -> WritingParts {
+        do {
+            let staging = try StagingDirectory(
+                path: stagingDirectory,
+                bytesMaximum: Int64(settings.number(.stagingSize) ?? 16 << 30)
+            )
+            var parts = WritingParts(store: store, staging: staging)
+            if settings.text(.durability) == "stage" { parts.durability = .stage }
+            return parts
+        } catch {
+            throw Failure("\(error); mount with '-o ro' to read only")
+        }
+    }
+
+    private var stagingDirectory: String {
+        if let directory = settings.text(.stagingDirectory) { return directory }
+        if let directory = settings.cacheDirectory { return "\(directory)/staging" }
+        // One directory a mount: the same one again after the daemon was killed.
+        let name = "\(source) \(mountPoint)".utf8.reduce(UInt64(0xCBF2_9CE4_8422_2325)) {
+            ($0 ^ UInt64($1)) &* 0x100_0000_01B3
+        }
+        return "/var/tmp/alluxio-fuse-\(geteuid())/\(String(name, radix: 16))"
+    }
+
     /// Words of mount(8) that libfuse itself understands; the others are what the kernel does anyway.
     private static let libraryWords: Set<String> = [
         "noatime", "nodiratime", "norelatime", "nostrictatime", "sync", "async", "dirsync",

@@ -11,6 +11,10 @@ protocol MountContents: Sendable {
     /// - Parameter links: What is put before each store.
     /// - Returns: The source.
     func source(through links: StoreLinks) -> any MetadataSource & SpanSource
+    /// Names and bytes of the whole mount as one can change them.
+    /// - Parameter source: What ``source(through:)`` gave.
+    /// - Returns: nil if nothing of it can be changed.
+    func writable(_ source: any MetadataSource & SpanSource) throws(Failure) -> (any WritableStore & SpanSource)?
     /// Makes sure within five seconds or so that there is something to show.
     /// - Throws: A ``Failure`` that names what does not answer.
     func prepare() throws(Failure)
@@ -27,6 +31,10 @@ struct StoreContents: MountContents {
 
     func source(through links: StoreLinks) -> any MetadataSource & SpanSource {
         LinkedStore(store.source, links)
+    }
+
+    func writable(_ source: any MetadataSource & SpanSource) throws(Failure) -> (any WritableStore & SpanSource)? {
+        try store.writable(source)
     }
 
     func prepare() throws(Failure) { try store.check() }
@@ -58,6 +66,10 @@ struct TableContents: MountContents {
 
     func source(through links: StoreLinks) -> any MetadataSource & SpanSource {
         MountedNamespace(table: table, links: links)
+    }
+
+    func writable(_ source: any MetadataSource & SpanSource) throws(Failure) -> (any WritableStore & SpanSource)? {
+        nil
     }
 
     func prepare() throws(Failure) {

@@ -40,6 +40,11 @@ package enum PropertyCatalogue {
             properties: Property.cache
         ),
         PropertyGroup(
+            title: "Writing",
+            introduction: "How changes get into the store; see [writing](writing.md).",
+            properties: Property.writing
+        ),
+        PropertyGroup(
             title: "Mount",
             introduction: "The mount and its process.",
             properties: Property.mount

@@ -10,6 +10,10 @@ package import Pages
 package struct StoreLink: Sendable {
     /// Names, attributes and bytes.
     package let source: any MetadataSource & SpanSource
+    /// The store as one can change it; gets what reads through the links that are put before it. nil if it
+    /// cannot be changed.
+    package let writable:
+        @Sendable (_ source: any MetadataSource & SpanSource) throws(Failure) -> (any WritableStore & SpanSource)?
     /// Asks one cheap question, within five seconds or so.
     ///
     /// Throws a ``Failure`` that says what the store refuses.
@@ -43,10 +47,13 @@ package struct StoreLink: Sendable {
 
     private init(
         source: any MetadataSource & SpanSource,
+        writable: @escaping @Sendable (_ source: any MetadataSource & SpanSource) throws(Failure)
+            -> (any WritableStore & SpanSource)?,
         check: @escaping @Sendable () throws(Failure) -> Void,
         housekeep: @escaping @Sendable () -> Void
     ) {
         self.source = source
+        self.writable = writable
         self.check = check
         self.housekeep = housekeep
     }
@@ -54,7 +61,7 @@ package struct StoreLink: Sendable {
     private static func local(_ path: String, uri: String) throws(Failure) -> StoreLink {
         do {
             let store = try LocalStore(root: path, uri: uri)
-            return StoreLink(source: store, check: {}, housekeep: {})
+            return StoreLink(source: store, writable: { _ in store }, check: {}, housekeep: {})
         } catch {
             throw Failure("\(error)")
         }
@@ -89,6 +96,7 @@ package struct StoreLink: Sendable {
             )
             return StoreLink(
                 source: store,
+                writable: { _ in nil },
                 check: { () throws(Failure) in
                     do { try store.check() } catch { throw Failure("\(error)") }
                 },
