@@ -6,15 +6,23 @@ import Pages
 /// The names are those of the libfuse operations.
 enum OperationKind: Int, CaseIterable, Sendable {
     case lookup, forget, getattr, open, read, release, flush, opendir, readdir, readdirplus, releasedir
-    case statfs, access, readlink, getxattr, listxattr, setxattr, lseek
-    /// Everything that would change something.
-    case mutation
+    case statfs, readlink, getxattr, listxattr, lseek
+    case create, mknod, mkdir, symlink, link, unlink, rmdir, rename
+    case setattr, setxattr, removexattr, write, fsync, fsyncdir, fallocate, copy_file_range
 }
 
-/// A component's bytes: lent by the request while its callback runs, or our own.
-enum ComponentName {
+/// A name or contents: lent by the request while its callback runs, or our own.
+enum RequestBytes {
     case lent(UnsafeRawBufferPointer)
     case owned([UInt8])
+
+    /// The same bytes, our own.
+    func detached() -> RequestBytes {
+        switch self {
+        case .lent(let bytes): .owned(Array(bytes))
+        case .owned: self
+        }
+    }
 
     func withBytes<Result>(
         _ body: (UnsafeRawBufferPointer) throws(FileSystemError) -> Result
@@ -36,10 +44,10 @@ enum ComponentName {
 }
 
 /// One decoded request that has an answer, as a value: so that it can be run twice, at once and waiting.
-// Safety: only a lookup's name can point into the request; `detached()` copies it before the value leaves its
+// Safety: names and contents can point into the request; `detached()` copies them before the value leaves its
 // thread.
 enum Operation: @unchecked Sendable {
-    case lookup(ComponentName, in: NodeID)
+    case lookup(RequestBytes, in: NodeID)
     case attributes(NodeID)
     case open(NodeID, flags: Int32)
     case read(HandleID, offset: Int64, count: Int)
@@ -49,8 +57,8 @@ enum Operation: @unchecked Sendable {
     case linkTarget(NodeID)
     case extendedAttribute(String, of: NodeID, room: Int)
     case extendedAttributeNames(of: NodeID, room: Int)
-    case setExtendedAttribute(String, value: [UInt8], of: NodeID)
     case statistics
+    case change(Change)
 
     var kind: OperationKind {
         switch self {
@@ -64,15 +72,18 @@ enum Operation: @unchecked Sendable {
         case .linkTarget: .readlink
         case .extendedAttribute: .getxattr
         case .extendedAttributeNames: .listxattr
-        case .setExtendedAttribute: .setxattr
         case .statistics: .statfs
+        case .change(let change): change.kind
         }
     }
 
     /// The same operation without pointers into its request.
     func detached() -> Operation {
-        guard case .lookup(.lent(let name), let parent) = self else { return self }
-        return .lookup(.owned(Array(name)), in: parent)
+        switch self {
+        case .lookup(let name, let parent): .lookup(name.detached(), in: parent)
+        case .change(let change): .change(change.detached())
+        default: self
+        }
     }
 
     /// Asks the file system; knows no kernel.
@@ -101,17 +112,17 @@ enum Operation: @unchecked Sendable {
         case .extendedAttribute(let name, let node, let room):
             return .value(try operations.extendedAttribute(name, of: node, patience), room: room)
         case .extendedAttributeNames(let node, let room):
-            let names = try operations.extendedAttributeNames(of: node)
+            let names = try operations.extendedAttributeNames(of: node, patience)
             return .value(names.flatMap { Array($0.utf8) + [0] }, room: room)
-        case .setExtendedAttribute(let name, let value, let node):
-            return try setAttribute(name, value, of: node, on: operations, patience)
         case .statistics:
             return .statistics(operations.statistics())
+        case .change(let change):
+            return try change.perform(on: operations, patience)
         }
     }
 
     private func lookup(
-        _ name: ComponentName,
+        _ name: RequestBytes,
         in parent: NodeID,
         on operations: any Operations,
         _ patience: Patience
@@ -126,21 +137,6 @@ enum Operation: @unchecked Sendable {
             return .noEntry(valid: operations.negativeValid)
         }
     }
-
-    private func setAttribute(
-        _ name: String,
-        _ value: [UInt8],
-        of node: NodeID,
-        on operations: any Operations,
-        _ patience: Patience
-    ) throws(FileSystemError) -> Answer {
-        // It takes no patience: forgetting what is known may still take a lock held over a listing's page.
-        guard patience == .waiting else { throw .wouldWait }
-        try ComponentName.owned(value).withBytes { bytes throws(FileSystemError) in
-            try operations.setExtendedAttribute(name, value: bytes, of: node)
-        }
-        return .done
-    }
 }
 
 /// What a request is answered with, errors aside.
@@ -149,12 +145,14 @@ enum Answer {
     case noEntry(valid: Duration)
     case attributes(NodeAttributes)
     case opened(OpenedFile, flags: Int32)
+    case created(NodeAttributes, OpenedFile, flags: Int32)
     case openedDirectory(HandleID)
     case bytes(PinnedBytes)
     case entries(DirectoryBuffer)
     case text([UInt8])
     case value([UInt8], room: Int)
     case offset(Int64)
+    case written(Int)
     case statistics(FileSystemStatistics)
     case done
 
@@ -162,7 +160,10 @@ enum Answer {
     func undo(on operations: any Operations) {
         switch self {
         case .entry(let attributes): operations.forget(attributes.node, count: 1)
-        case .opened(let file, _): operations.release(file.handle)
+        case .opened(let file, _): try? operations.release(file.handle, .waiting)
+        case .created(let node, let file, _):
+            try? operations.release(file.handle, .waiting)
+            operations.forget(node.node, count: 1)
         case .openedDirectory(let handle): operations.releaseDirectory(handle)
         case .entries(let buffer): buffer.forEachNode { operations.forget($0, count: 1) }
         default: break

@@ -1,4 +1,5 @@
 public import FileSystem
+public import Metadata
 public import Pages
 
 /// What a mount calls: ``FileSystem`` in the daemon, anything that behaves like it in a test.
@@ -22,7 +23,7 @@ public protocol Operations: AnyObject, Sendable {
     /// The attributes of a node.
     func attributes(of node: NodeID, _ patience: Patience) throws(FileSystemError) -> NodeAttributes
 
-    /// Opens a file for reading. `flags` are those of open(2).
+    /// Opens a file. `flags` are those of open(2).
     func open(_ node: NodeID, flags: Int32, _ patience: Patience) throws(FileSystemError) -> OpenedFile
 
     /// Reads from an open file.
@@ -34,7 +35,7 @@ public protocol Operations: AnyObject, Sendable {
     ) throws(FileSystemError) -> PinnedBytes
 
     /// Closes an open file.
-    func release(_ handle: HandleID)
+    func release(_ handle: HandleID, _ patience: Patience) throws(FileSystemError)
 
     /// Finds data or a hole in an open file.
     func seek(_ handle: HandleID, from offset: Int64, whence: Int32) throws(FileSystemError) -> Int64
@@ -65,17 +66,121 @@ public protocol Operations: AnyObject, Sendable {
     ) throws(FileSystemError) -> [UInt8]
 
     /// The names of a node's extended attributes.
-    func extendedAttributeNames(of node: NodeID) throws(FileSystemError) -> [String]
-
-    /// Acts on an extended attribute that is a command (`user.alluxio.invalidate`).
-    func setExtendedAttribute(
-        _ name: String,
-        value: UnsafeRawBufferPointer,
-        of node: NodeID
-    ) throws(FileSystemError)
+    func extendedAttributeNames(of node: NodeID, _ patience: Patience) throws(FileSystemError) -> [String]
 
     /// The totals that `statfs` shows.
     func statistics() -> FileSystemStatistics
+
+    // MARK: Changes
+
+    /// Makes and opens a regular file; counts one kernel reference to the node.
+    func create(
+        _ name: UnsafeRawBufferPointer,
+        in parent: NodeID,
+        _ new: NewNode,
+        flags: Int32,
+        _ patience: Patience
+    ) throws(FileSystemError) -> (node: NodeAttributes, file: OpenedFile)
+
+    /// Makes anything else, or an empty file; counts one kernel reference to the node.
+    func make(
+        _ name: UnsafeRawBufferPointer,
+        in parent: NodeID,
+        _ new: NewNode,
+        _ patience: Patience
+    ) throws(FileSystemError) -> NodeAttributes
+
+    /// Gives a file one more name; counts one kernel reference to the node.
+    func link(
+        _ node: NodeID,
+        to name: UnsafeRawBufferPointer,
+        in parent: NodeID,
+        _ patience: Patience
+    ) throws(FileSystemError) -> NodeAttributes
+
+    /// Removes a name that is no directory.
+    func unlink(
+        _ name: UnsafeRawBufferPointer,
+        in parent: NodeID,
+        _ patience: Patience
+    ) throws(FileSystemError)
+
+    /// Removes an empty directory.
+    func removeDirectory(
+        _ name: UnsafeRawBufferPointer,
+        in parent: NodeID,
+        _ patience: Patience
+    ) throws(FileSystemError)
+
+    /// Gives a file or directory another name.
+    func rename(
+        _ name: UnsafeRawBufferPointer,
+        in parent: NodeID,
+        to newName: UnsafeRawBufferPointer,
+        in newParent: NodeID,
+        _ mode: RenameMode,
+        _ patience: Patience
+    ) throws(FileSystemError)
+
+    /// Changes length, mode, owner or times.
+    func change(
+        _ node: NodeID,
+        _ change: NodeChange,
+        handle: HandleID?,
+        _ patience: Patience
+    ) throws(FileSystemError) -> NodeAttributes
+
+    /// Writes to an open file.
+    func write(
+        _ handle: HandleID,
+        at offset: Int64,
+        _ bytes: UnsafeRawBufferPointer,
+        _ patience: Patience
+    ) throws(FileSystemError) -> Int
+
+    /// Stores what was changed, as close(2) wants it.
+    func flush(_ handle: HandleID, _ patience: Patience) throws(FileSystemError)
+
+    /// Makes what was changed durable.
+    func sync(_ handle: HandleID, dataOnly: Bool, _ patience: Patience) throws(FileSystemError)
+
+    /// Makes what was changed of a directory's names durable.
+    func syncDirectory(_ handle: HandleID, _ patience: Patience) throws(FileSystemError)
+
+    /// Reserves, erases or zeros a range, as fallocate(2) wants it.
+    func allocate(
+        _ handle: HandleID,
+        mode: Int32,
+        offset: Int64,
+        count: Int64,
+        _ patience: Patience
+    ) throws(FileSystemError)
+
+    /// Copies bytes from one open file to another, or inside of one.
+    func copy(
+        from source: HandleID,
+        at offset: Int64,
+        to target: HandleID,
+        at targetOffset: Int64,
+        count: Int,
+        _ patience: Patience
+    ) throws(FileSystemError) -> Int
+
+    /// Sets an extended attribute, or acts on one that is a command (`user.alluxio.invalidate`).
+    func setExtendedAttribute(
+        _ name: String,
+        value: UnsafeRawBufferPointer,
+        _ presence: AttributePresence,
+        of node: NodeID,
+        _ patience: Patience
+    ) throws(FileSystemError)
+
+    /// Removes an extended attribute.
+    func removeExtendedAttribute(
+        _ name: String,
+        of node: NodeID,
+        _ patience: Patience
+    ) throws(FileSystemError)
 }
 
 extension FileSystem: Operations {}

@@ -54,10 +54,16 @@ struct Request: @unchecked Sendable {
             return Sent(status: fuse_reply_attr(raw, &attributes, node.attributesValid.seconds))
         case .opened(let file, let flags):
             return replyOpened(file, flags: flags, directIO: directIO)
+        case .created(let node, let file, let flags):
+            var entry = fuse_entry_param(node)
+            var info = opened(file, flags: flags, directIO: directIO)
+            return Sent(status: fuse_reply_create(raw, &entry, &info))
         case .openedDirectory(let handle):
             var info = fuse_file_info()
             info.fh = handle
             return Sent(status: fuse_reply_open(raw, &info))
+        case .written(let count):
+            return Sent(status: fuse_reply_write(raw, count))
         case .bytes(let bytes):
             return reply(bytes)
         case .entries(let buffer):
@@ -84,13 +90,18 @@ struct Request: @unchecked Sendable {
     }
 
     private func replyOpened(_ file: OpenedFile, flags: Int32, directIO: Bool) -> Sent {
+        var info = opened(file, flags: flags, directIO: directIO)
+        return Sent(status: fuse_reply_open(raw, &info))
+    }
+
+    private func opened(_ file: OpenedFile, flags: Int32, directIO: Bool) -> fuse_file_info {
         var info = fuse_file_info()
         info.fh = file.handle
         info.keep_cache = file.keepsKernelPages ? 1 : 0
         info.direct_io = directIO ? 1 : 0
         // Nothing is ever dirty in a file that was opened for reading, so close need not ask.
         info.noflush = flags & O_ACCMODE == O_RDONLY ? 1 : 0
-        return Sent(status: fuse_reply_open(raw, &info))
+        return info
     }
 
     private func reply(buffer: UnsafeRawBufferPointer) -> Sent {
