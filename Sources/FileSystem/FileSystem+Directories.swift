@@ -61,12 +61,12 @@ extension FileSystem {
         guard !emittedDots || emitDots(directory, from: cookie, body) else { return }
         var next = Int(max(cookie, firstEntryCookie) - firstEntryCookie)
         while true {
-            var batch = EntryBatch(fileSystem: self, directory: directory.node, next: next)
-            listing.forEach(from: next) { index, name, attributes in
+            var batch = EntryBatch(fileSystem: self, directory: directory.node, listing: listing)
+            // Not the number of entries: those that are left out have an index, too.
+            next = listing.forEach(from: next) { index, name, attributes in
                 batch.emit(index, name, attributes, withAttributes, body)
             }
             if let failure = batch.failure, batch.emitted == 0 { throw failure }
-            next = batch.next
             if batch.emitted > 0 { directory.noteStart() }
             if batch.emitted > 0 || emittedDots || batch.isFull {
                 directory.readAhead(listing, next: next, on: pool)
@@ -128,19 +128,19 @@ extension FileSystem {
 private struct EntryBatch {
     let fileSystem: FileSystem
     let directory: Node
+    let listing: any DirectoryListing
     /// The hash of the directory's path.
     private let pathHash: UInt64
-    var next: Int
     var emitted = 0
     var isFull = false
     var failure: FileSystemError?
     private var trust: Duration??
 
-    init(fileSystem: FileSystem, directory: Node, next: Int) {
+    init(fileSystem: FileSystem, directory: Node, listing: any DirectoryListing) {
         self.fileSystem = fileSystem
         self.directory = directory
+        self.listing = listing
         pathHash = fileSystem.inodes.place(of: directory).hash
-        self.next = next
     }
 
     /// Gives one entry.
@@ -173,7 +173,6 @@ private struct EntryBatch {
             return false
         }
         emitted += 1
-        next = index + 1
         return true
     }
 
@@ -182,13 +181,17 @@ private struct EntryBatch {
         _ name: UnsafeRawBufferPointer,
         _ attributes: Attributes
     ) throws(FileSystemError) -> NodeAttributes? {
-        if let snapshot = try fileSystem.inodes.resolveListed(name, in: directory, as: attributes) {
+        let inodes = fileSystem.inodes
+        // What this mount did is trusted for another time than the rest.
+        if !listing.isOwn(name),
+            let snapshot = try inodes.resolveListed(name, in: directory, as: attributes)
+        {
             let trust = trust ?? trustOfSnapshot(name)
             self.trust = .some(trust)
             return fileSystem.describe(snapshot, validFor: trust)
         }
         guard let answer = answer(for: name) else { return nil }
-        let snapshot = try fileSystem.inodes.resolve(
+        let snapshot = try inodes.resolve(
             name,
             in: directory,
             as: answer.attributes,

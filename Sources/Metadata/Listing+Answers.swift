@@ -5,10 +5,10 @@ import Synchronization
 extension Listing {
     /// What a listing says of a name.
     enum Answer {
-        /// It has the name; trusted until `end`.
-        case found(Attributes, end: Int64)
-        /// It is complete and lacks the name; trusted until `end`.
-        case absent(end: Int64)
+        /// It has the name, by a page that was requested at `requested`; trusted until `end`.
+        case found(Attributes, requested: Int64, end: Int64)
+        /// It is complete, was begun at `requested` and lacks the name; trusted until `end`.
+        case absent(requested: Int64, end: Int64)
         /// It cannot say.
         case unknown
     }
@@ -39,10 +39,13 @@ extension Listing {
     func answer(_ name: UnsafeRawBufferPointer, hash: UInt32) -> Answer {
         state.withLock { state in
             guard state.trust.speaks(for: hash) else { return .unknown }
-            if let (_, attributes) = state.find(name, hash: hash) {
-                return .found(attributes, end: state.trust.end(of: attributes.kind, environment.policy))
+            if let (index, attributes) = state.find(name, hash: hash) {
+                let end = state.trust.end(of: attributes.kind, environment.policy)
+                return .found(attributes, requested: state.trust.requested(entry: index), end: end)
             }
-            return state.isComplete ? .absent(end: state.trust.endForAbsence(environment.policy)) : .unknown
+            guard state.isComplete else { return .unknown }
+            let end = state.trust.endForAbsence(environment.policy)
+            return .absent(requested: state.trust.begun, end: end)
         }
     }
 

@@ -22,6 +22,8 @@ public final class Listing: Sendable {
         /// The page that is being added to the table; one thread at a time does that.
         var publication: Flight<Void>?
         var trust: ListingTrust
+        /// This mount has removed all entries before this one.
+        var removedBefore = 0
         var accountedBytes = 0
     }
 
@@ -38,6 +40,16 @@ public final class Listing: Sendable {
         self.directory = directory
         self.environment = environment
         state = Mutex(State(trust: ListingTrust(begun: begun)))
+    }
+
+    /// The complete listing of a directory of which it is known that nothing is in it.
+    convenience init(emptyOf directory: RelativePath, begun: Int64, in environment: ListingEnvironment) {
+        self.init(of: directory, begun: begun, in: environment)
+        state.withLock { state in
+            state.isComplete = true
+            state.trust.pageArrived(first: 0, requested: begun)
+            account(&state, newEntries: 0)
+        }
     }
 
     deinit {
@@ -66,15 +78,21 @@ public final class Listing: Sendable {
     /// - Parameters:
     ///   - index: The first entry wanted; not negative; may be past the end.
     ///   - body: Gets index, name (valid during the call only) and attributes; returns `false` to stop.
-    public func forEach(from index: Int, _ body: (Int, UnsafeRawBufferPointer, Attributes) -> Bool) {
+    /// - Returns: The index of the entry at which `body` stopped, else of the first one not at hand.
+    @discardableResult
+    public func forEach(
+        from index: Int,
+        _ body: (Int, UnsafeRawBufferPointer, Attributes) -> Bool
+    ) -> Int {
         let (table, promoted) = state.withLock { ($0.table, $0.promoted) }
         var index = max(0, index)
         while index < table.count {
             let isPromoted = !promoted.isEmpty && promoted.contains(index)
             let attributes = isPromoted ? Self.impliedDirectory : table.attributes(at: index)
-            guard body(index, table.name(at: index), attributes) else { return }
+            guard body(index, table.name(at: index), attributes) else { return index }
             index += 1
         }
+        return index
     }
 
     /// Finds a name among the entries at hand.

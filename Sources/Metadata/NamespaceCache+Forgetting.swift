@@ -7,19 +7,15 @@ import Synchronization
 extension NamespaceCache {
     /// Forgets what is known of a path, of everything below it, and its place in its parent's listing.
     ///
-    /// Requests under way are not kept when they arrive, and answer nobody who asks after this call.
+    /// Requests under way are not kept when they arrive, and answer nobody who asks after this call. What this
+    /// mount made and the store does not have yet stays.
     /// - Parameter path: A path inside the mount; the root forgets everything.
     public func invalidate(_ path: RelativePath) {
         let key = PathKey(path)
         let parent = path.isRoot ? nil : Place(path).parent
         let dropped = state.withLock { state in
-            state.lookups.keep { candidate, _ in !candidate.isAtOrBelow(key) }
-            let flights = state.lookupFlights.keys.filter { $0.isAtOrBelow(key) }
-            for flight in flights { state.lookupFlights[flight]?.isVoid = true }
-            let openings = state.openings.keys.filter { $0.isAtOrBelow(key) || $0 == parent }
-            for opening in openings { state.openings[opening]?.isVoid = true }
-            let listings = state.listings.keys.filter { $0.isAtOrBelow(key) || $0 == parent }
-            return listings.compactMap { state.listings.removeValue(forKey: $0)?.listing }
+            state.forgetSettled(atOrBelow: path)
+            return state.drop(atOrBelow: key, alsoListingOf: parent)
         }
         for listing in dropped { listing.void() }
     }
@@ -40,6 +36,9 @@ extension NamespaceCache {
             var idle = state.idleListings()
             let firstKept = idle.partition { $0.listing.hintEnd > now }
             for (key, _, _) in idle[..<firstKept] { state.listings[key] = nil }
+            for (key, own) in state.own.directories where own.settledCount > 0 {
+                state.pruneOwnChanges(in: key)
+            }
             return idle[..<firstKept].map(\.listing) + evict(&state, from: Array(idle[firstKept...]))
         }
         drop(dropped)

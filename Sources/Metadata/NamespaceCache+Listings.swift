@@ -94,6 +94,7 @@ extension NamespaceCache {
                 HeldListing(listing: listing, lastUsed: listing.begun),
                 forKey: key
             )
+            state.pruneOwnChanges(in: key)
             return evictIfDue(&state) + (replaced.map { [$0.listing] } ?? [])
         }
         withExtendedLifetime(dropped) {}
@@ -104,10 +105,11 @@ extension NamespaceCache {
     /// If there is no such directory, whatever called it one is forgotten.
     private func abandon(_ listing: Listing, _ key: PathKey, _ directory: RelativePath, isAbsent: Bool) {
         let dropped: Listing? = state.withLock { state in
-            state.openings[key] = nil
-            guard isAbsent else { return nil }
+            let opening = state.openings.removeValue(forKey: key)
+            guard isAbsent, opening?.isVoid == false else { return nil }
+            if let known = state.lookups.find(key), known.requested > listing.begun { return nil }
             state.lookups.remove(key)
-            if !directory.isRoot { state.note(Place(directory), is: nil, requested: listing.begun) }
+            if !directory.isRoot { state.learn(Place(directory), is: nil, requested: listing.begun) }
             return state.listings.removeValue(forKey: key)?.listing
         }
         withExtendedLifetime(dropped) {}
@@ -137,11 +139,13 @@ extension NamespaceCache {
         guard plan != .nothing, let listing = list(place.parent, plan, asked: asked) else { return nil }
         let now = environment.clock()
         let isNew = listing.begun >= asked
-        switch withBytes(of: place.name, { listing.answer($0, hash: place.hash) }) {
-        case .found(let attributes, let end) where isNew || now < end:
+        let change = state.withLock { $0.own.find(place) }
+        if let pending = change?.pending { return pendingAnswer(pending, at: now) }
+        switch self.listing(listing, says: place, change) {
+        case .found(let attributes, _, let end) where isNew || now < end:
             metrics.relisted.increment()
             return answer(attributes, until: end, at: now)
-        case .absent(let end) where isNew || now < end:
+        case .absent(_, let end) where isNew || now < end:
             metrics.relisted.increment()
             throw .notFound
         case .found, .absent, .unknown:

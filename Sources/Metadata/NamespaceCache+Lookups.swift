@@ -23,36 +23,64 @@ extension NamespaceCache {
         case landed(Lookup)
     }
 
-    /// What memory says: first the parent's listing, then an earlier single answer.
-    func cached(_ place: Place, at now: Int64) -> Cached {
-        var hint: EntryKind?
-        let listing = state.withLock { state in
+    /// What memory says: first what this mount did, then the parent's listing, then an earlier single answer.
+    ///
+    /// The metrics learn of it if it `counts`.
+    func cached(_ place: Place, at now: Int64, counts: Bool = true) -> Cached {
+        let (listing, change) = state.withLock { state in
             state.listings[place.parent]?.lastUsed = now
-            return state.listings[place.parent]?.listing
+            return (state.listings[place.parent]?.listing, state.own.find(place))
         }
+        if let pending = change?.pending {
+            if counts { metrics.own.increment() }
+            return .found(pendingAnswer(pending, at: now))
+        }
+        var hint: EntryKind?
         if let listing {
-            switch withBytes(of: place.name, { listing.answer($0, hash: place.hash) }) {
-            case .found(let attributes, let end) where now < end:
-                metrics.listed.increment()
+            switch self.listing(listing, says: place, change) {
+            case .found(let attributes, _, let end) where now < end:
+                if counts { metrics.listed.increment() }
                 return .found(answer(attributes, until: end, at: now))
-            case .absent(let end) where now < end:
-                metrics.negative.increment()
+            case .absent(_, let end) where now < end:
+                if counts { metrics.negative.increment() }
                 return .absent
-            case .found(let attributes, _):
+            case .found(let attributes, _, _):
                 hint = attributes.kind
             case .absent, .unknown:
                 break
             }
         }
-        guard let lookup = state.withLock({ $0.lookups.find(place.path) }) else { return .unknown(hint) }
+        guard let lookup = state.withLock({ $0.newestLookup(place) }) else { return .unknown(hint) }
         let end = policy.trustEnd(of: lookup.attributes?.kind, requested: lookup.requested)
         guard now < end else { return .unknown(lookup.attributes?.kind ?? hint) }
         guard let attributes = lookup.attributes else {
-            metrics.negative.increment()
+            if counts { metrics.negative.increment() }
             return .absent
         }
-        metrics.cached.increment()
+        if counts { metrics.cached.increment() }
         return .found(answer(attributes, until: end, at: now))
+    }
+
+    /// What a listing says of a name, unless a change of ours is newer.
+    func listing(_ listing: Listing, says place: Place, _ change: OwnChange?) -> Listing.Answer {
+        let said = withBytes(of: place.name) { listing.answer($0, hash: place.hash) }
+        switch said {
+        case .found(_, let requested, _), .absent(let requested, _):
+            if case .none? = change?.storeVerdict(overAnswerOf: requested) { return said }
+            return change == nil ? said : .unknown
+        case .unknown:
+            return said
+        }
+    }
+
+    /// Nobody knows better than this mount, so the answer is as fresh as can be.
+    func pendingAnswer(_ attributes: Attributes, at now: Int64) -> NamespaceAnswer {
+        let end = policy.trustEnd(of: attributes.kind, requested: now)
+        return NamespaceAnswer(
+            attributes: attributes,
+            validFor: policy.remaining(until: end, now: now),
+            isFresh: true
+        )
     }
 
     func answer(_ attributes: Attributes, until end: Int64, at now: Int64) -> NamespaceAnswer {
@@ -128,42 +156,64 @@ extension NamespaceCache {
         known: EntryKind?,
         requested: Int64
     ) throws(StoreError) -> Attributes {
+        let answer: Result<Attributes, StoreError>
         do throws(StoreError) {
-            let attributes = try source.attributes(of: path, known: known)
-            land(place, .success(attributes), requested: requested)
-            flight.finish(.success(attributes))
-            return attributes
+            answer = .success(try source.attributes(of: path, known: known))
         } catch {
-            land(place, .failure(error), requested: requested)
-            flight.finish(.failure(error))
-            throw error
+            answer = .failure(error)
         }
+        let result = land(place, answer, requested: requested)
+        flight.finish(result)
+        return try result.get()
     }
 
     /// Ends the flight of a name and keeps its answer.
     ///
     /// Other errors than ``StoreError/notFound`` are not kept.
-    private func land(_ place: Place, _ result: Result<Attributes, StoreError>, requested: Int64) {
-        let dropped = state.withLock { state in
+    /// - Returns: The answer, or what this mount has made of the name while the request was under way.
+    private func land(
+        _ place: Place,
+        _ result: Result<Attributes, StoreError>,
+        requested: Int64
+    ) -> Result<Attributes, StoreError> {
+        let (truth, dropped) = state.withLock { state in
             let flight = state.lookupFlights.removeValue(forKey: place.path)
-            guard let flight, !flight.isVoid else { return LookupTable.Generation() }
+            guard let flight, !flight.isVoid else {
+                return (state.ownAnswer(place, since: requested) ?? result, LookupTable.Generation())
+            }
             switch result {
             case .success(let attributes):
                 state.lookups.insert(Lookup(attributes: attributes, requested: requested), for: place.path)
-                state.note(place, is: attributes, requested: requested)
+                state.learn(place, is: attributes, requested: requested)
             case .failure(.notFound):
                 state.lookups.insert(Lookup(attributes: nil, requested: requested), for: place.path)
-                state.note(place, is: nil, requested: requested)
+                state.learn(place, is: nil, requested: requested)
             case .failure:
                 break
             }
-            return state.lookups.rotate()
+            return (result, state.lookups.rotate())
         }
         withExtendedLifetime(dropped) {}
+        return truth
     }
 }
 
 extension NamespaceCache.State {
+    /// The newest of what a single request found and what this mount did to a name.
+    mutating func newestLookup(_ place: Place) -> Lookup? {
+        let lookup = lookups.find(place.path)
+        guard let settled = own.find(place)?.settled else { return lookup }
+        if let lookup, lookup.requested >= settled.requested { return lookup }
+        return Lookup(attributes: settled.attributes, requested: settled.requested)
+    }
+
+    /// What this mount has made of a name since a request for it was sent, if anything.
+    mutating func ownAnswer(_ place: Place, since requested: Int64) -> Result<Attributes, StoreError>? {
+        if let pending = own.find(place)?.pending { return .success(pending) }
+        guard let lookup = newestLookup(place), lookup.requested >= requested else { return nil }
+        return lookup.attributes.map { .success($0) } ?? .failure(.notFound)
+    }
+
     /// Tells the parent's listings, the kept one and one on its way, what a single request found.
     func note(_ place: Place, is attributes: Attributes?, requested: Int64) {
         guard let listing = listings[place.parent]?.listing ?? openings[place.parent]?.listing else { return }

@@ -12,6 +12,8 @@ public struct NamespaceOptions: Sendable {
     /// The most single lookups, positive and negative, that are kept
     /// (`alluxio.user.metadata.cache.max.size`).
     public var lookupsMaximum = 20_000
+    /// The most changes of this mount that are kept for listings begun before them; beyond, the listings go.
+    var ownChangesMaximum = NamespaceLimits.ownChangesMaximum
 
     /// The default settings.
     public init() {}
@@ -24,7 +26,8 @@ public struct NamespaceAnswer: Sendable {
     /// For how much longer the answer may be trusted; `.zero` for files in mode 0; nil: for ever.
     public let validFor: Duration?
     /// Whether the store was asked for this one name on behalf of this call (not a listing, not a cached
-    /// answer), by a request that was sent after the call began.
+    /// answer), by a request that was sent after the call began; or nobody knows better than this mount, for
+    /// the store does not have the change yet.
     public let isFresh: Bool
 }
 
@@ -41,6 +44,8 @@ public final class NamespaceCache: Sendable {
         var lookupFlights: [PathKey: LookupFlight] = [:]
         var openings: [PathKey: Opening] = [:]
         var walks = WalkTracker()
+        /// What this mount did; in doubt it goes before all of the above.
+        var own = OwnChanges()
         /// While all listings hold no more than this, looking for one to drop is not worth it.
         var evictionBytes: Int
     }
@@ -143,7 +148,7 @@ public final class NamespaceCache: Sendable {
     /// What a name stands for, asked of the store now; one flight for all who ask meanwhile.
     ///
     /// A request that was sent before this call is waited for, but does not answer it: what a caller saw fail
-    /// before the call cannot be answered by something older.
+    /// before the call cannot be answered by something older. What is pending is not asked of the store.
     /// - Parameters:
     ///   - path: Not the root.
     ///   - known: What it was last known to be.
@@ -152,6 +157,7 @@ public final class NamespaceCache: Sendable {
     public func revalidate(_ path: RelativePath, known: EntryKind?) throws(StoreError) -> Attributes {
         guard !path.isRoot else { return rootAnswer.attributes }
         let place = Place(path)
+        if let pending = state.withLock({ $0.own.find(place)?.pending }) { return pending }
         return try ask(
             path,
             place,
@@ -162,6 +168,8 @@ public final class NamespaceCache: Sendable {
     }
 
     /// A directory's listing: the trusted one, or a new one whose first page has been read.
+    ///
+    /// It shows what the store said; ``view(of:mayWait:)`` shows what this mount did, too.
     /// - Parameters:
     ///   - directory: A path inside the mount, or the root.
     ///   - mayWait: Whether the store may be asked.
@@ -181,7 +189,7 @@ public final class NamespaceCache: Sendable {
 
     /// How many names are known: for `.alluxiocli.metadatacache.size`.
     public var entryCount: Int {
-        environment.holdings.entries + state.withLock { $0.lookups.count }
+        environment.holdings.entries + state.withLock { $0.lookups.count + $0.own.pendingCount }
     }
 
     /// The root is always there.

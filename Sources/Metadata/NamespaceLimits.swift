@@ -54,6 +54,8 @@ enum NamespaceLimits {
 
     /// Names of one listing that newer single answers contradict, before the whole listing loses its trust.
     static let supersededMaximum = 4096
+    /// Changes of this mount that are kept for listings begun before them; some 20 MB.
+    static let ownChangesMaximum = 100_000
     /// Bytes freed since the last time, above which the heap is asked to give pages back.
     static let trimBytesMinimum = 4 << 20
 

@@ -4,6 +4,8 @@ import CoreMetrics
 struct NamespaceMetrics: Sendable {
     /// Lookups answered by a trusted listing that has the name.
     let listed = lookups("listing")
+    /// Lookups of what this mount made and the store does not have yet.
+    let own = lookups("own")
     /// Lookups answered by a trusted single answer.
     let cached = lookups("lookup")
     /// Absences answered by a complete listing or an earlier answer.

@@ -234,9 +234,9 @@ private final class BusyListing: DirectoryListing {
 
     var count: Int { 1 }
     var isComplete: Bool { false }
-    func forEach(from index: Int, _ body: (Int, UnsafeRawBufferPointer, Attributes) -> Bool) {
-        guard index == 0 else { return }
-        [UInt8](arrayLiteral: 97).withUnsafeBytes { _ = body(0, $0, .file("a")) }
+    func forEach(from index: Int, _ body: (Int, UnsafeRawBufferPointer, Attributes) -> Bool) -> Int {
+        guard index == 0 else { return index }
+        return [UInt8](arrayLiteral: 97).withUnsafeBytes { body(0, $0, .file("a")) ? 1 : 0 }
     }
     func fill(beyond count: Int) throws(StoreError) {}
     func touch() {}

@@ -32,7 +32,7 @@ struct MeasurementTests {
     }
 
     /// A namespace that has the same file under every name, at no cost of its own.
-    final class FlatNamespace: Namespace {
+    final class FlatNamespace: UnchangedNamespace {
         let answer = TrustedAttributes(
             attributes: Attributes(
                 kind: .file,

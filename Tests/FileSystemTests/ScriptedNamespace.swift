@@ -15,6 +15,8 @@ final class ScriptedNamespace: Namespace {
         var questions = 0
         var invalidated: [RelativePath] = []
         var listed = 0
+        /// What this mount made or is changing.
+        var pending: [RelativePath: Attributes] = [:]
         var failure: StoreError?
     }
 
@@ -46,6 +48,9 @@ final class ScriptedNamespace: Namespace {
 
     func attributes(of path: RelativePath, mayWait: Bool) throws(StoreError) -> TrustedAttributes {
         try state.withLock { state throws(StoreError) in
+            if let pending = state.pending[path] {
+                return TrustedAttributes(attributes: pending, validFor: trust, isFresh: true)
+            }
             if let known = state.trusted[path] {
                 guard let known else { throw .notFound }
                 return TrustedAttributes(attributes: known, validFor: trust, isFresh: false)
@@ -56,7 +61,10 @@ final class ScriptedNamespace: Namespace {
     }
 
     func revalidate(_ path: RelativePath, known: EntryKind?) throws(StoreError) -> Attributes {
-        try state.withLock { state throws(StoreError) in try answer(path, &state) }
+        try state.withLock { state throws(StoreError) in
+            if let pending = state.pending[path] { return pending }
+            return try answer(path, &state)
+        }
     }
 
     private func answer(_ path: RelativePath, _ state: inout State) throws(StoreError) -> Attributes {
@@ -85,6 +93,114 @@ final class ScriptedNamespace: Namespace {
     }
 }
 
+/// A namespace for tests in which the mount changes nothing.
+protocol UnchangedNamespace: Namespace {}
+
+extension UnchangedNamespace {
+    func pend(_ path: RelativePath, _ attributes: Attributes) {}
+    func settle(_ path: RelativePath, _ attributes: Attributes, requested: Int64?) {}
+    func remove(_ path: RelativePath) {}
+    func drop(_ path: RelativePath) {}
+    func move(_ path: RelativePath, to target: RelativePath, _ attributes: Attributes?) {}
+    func exchange(
+        _ path: RelativePath,
+        _ target: RelativePath,
+        _ attributes: (path: Attributes?, target: Attributes?)
+    ) {}
+    func made(directory path: RelativePath, _ attributes: Attributes) {}
+    func siblings(of path: RelativePath) -> Siblings { .unknown }
+    func isEmpty(_ directory: RelativePath, mayWait: Bool) throws(StoreError) -> Bool { true }
+}
+
+/// What this mount does: told by the file system, believed like an answer.
+extension ScriptedNamespace {
+    var pending: [RelativePath: Attributes] { state.withLock { $0.pending } }
+
+    func pend(_ path: RelativePath, _ attributes: Attributes) {
+        state.withLock { $0.pending[path] = attributes }
+    }
+
+    func settle(_ path: RelativePath, _ attributes: Attributes, requested: Int64?) {
+        state.withLock { $0.learn(path, attributes, isTrusted: trust != .zero) }
+    }
+
+    func remove(_ path: RelativePath) {
+        state.withLock { state in
+            state.forget(below: path)
+            state.learn(path, nil, isTrusted: trust != .zero)
+        }
+    }
+
+    func drop(_ path: RelativePath) {
+        state.withLock { $0.pending[path] = nil }
+    }
+
+    func move(_ path: RelativePath, to target: RelativePath, _ attributes: Attributes?) {
+        state.withLock { state in
+            let moved = state.pending.filter { ScriptedNamespace.is($0.key, atOrBelow: path) }
+            state.forget(below: path)
+            state.forget(below: target)
+            state.learn(path, nil, isTrusted: trust != .zero)
+            state.learn(target, attributes, isTrusted: trust != .zero)
+            for (old, attributes) in moved {
+                let rest = old.bytes.dropFirst(path.bytes.count)
+                state.pending[RelativePath(bytes: target.bytes + rest)] = attributes
+            }
+        }
+    }
+
+    func exchange(
+        _ path: RelativePath,
+        _ target: RelativePath,
+        _ attributes: (path: Attributes?, target: Attributes?)
+    ) {
+        let aside = RelativePath("aside while two names are exchanged")
+        move(path, to: aside, nil)
+        move(target, to: path, attributes.path)
+        move(aside, to: target, attributes.target)
+    }
+
+    func made(directory path: RelativePath, _ attributes: Attributes) {
+        state.withLock { state in
+            state.forget(below: path)
+            state.learn(path, attributes, isTrusted: trust != .zero)
+            state.listings[path] = EmptyListing()
+        }
+    }
+
+    /// By what is trusted and what is settled; the script's listings are not looked at.
+    func siblings(of path: RelativePath) -> Siblings {
+        state.withLock { state in
+            state.store.keys.contains { $0 != path && $0.parent == path.parent } ? .some : .none
+        }
+    }
+
+    func isEmpty(_ directory: RelativePath, mayWait: Bool) throws(StoreError) -> Bool {
+        guard mayWait else { throw .wouldWait }
+        return state.withLock { state in
+            !state.store.keys.contains { $0.parent == directory }
+                && !state.pending.keys.contains { $0.parent == directory }
+        }
+    }
+
+    fileprivate static func `is`(_ path: RelativePath, atOrBelow directory: RelativePath) -> Bool {
+        path == directory || path.bytes.starts(with: directory.bytes + [UInt8(ascii: "/")])
+    }
+}
+
+extension ScriptedNamespace.State {
+    fileprivate mutating func learn(_ path: RelativePath, _ attributes: Attributes?, isTrusted: Bool) {
+        pending[path] = nil
+        store[path] = attributes
+        trusted[path] = isTrusted ? .some(attributes) : nil
+    }
+
+    fileprivate mutating func forget(below path: RelativePath) {
+        pending = pending.filter { !ScriptedNamespace.is($0.key, atOrBelow: path) }
+        trusted = trusted.filter { !ScriptedNamespace.is($0.key, atOrBelow: path) }
+    }
+}
+
 /// A listing whose pages come when somebody fills it.
 final class ScriptedListing: DirectoryListing {
     struct State {
@@ -107,15 +223,16 @@ final class ScriptedListing: DirectoryListing {
     var isComplete: Bool { state.withLock { $0.pages.isEmpty } }
     var fills: Int { state.withLock { $0.fills } }
 
-    func forEach(from index: Int, _ body: (Int, UnsafeRawBufferPointer, Attributes) -> Bool) {
+    func forEach(from index: Int, _ body: (Int, UnsafeRawBufferPointer, Attributes) -> Bool) -> Int {
         let entries = state.withLock { $0.atHand }
         for position in entries.indices.dropFirst(index) {
             var name = entries[position].name
             let goesOn = name.withUTF8 {
                 body(position, UnsafeRawBufferPointer($0), entries[position].attributes)
             }
-            guard goesOn else { return }
+            guard goesOn else { return position }
         }
+        return max(index, entries.count)
     }
 
     func fill(beyond count: Int) throws(StoreError) {
