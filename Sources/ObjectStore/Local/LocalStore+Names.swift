@@ -40,8 +40,8 @@ extension LocalStore: WritableStore {
             let file = isFile ? try place.makeFile() : nil
             if file == nil { try place.make(entry) }
             do throws(LocalRoot.Failure) {
-                let status = try file.map { file throws(LocalRoot.Failure) in try file.dress(entry) }
-                return LocalAttributes.attributes(try status ?? place.dress(entry))
+                if let file { return LocalAttributes.attributes(try file.dress(entry)) }
+                return LocalAttributes.attributes(try place.dress(entry))
             } catch {
                 try? place.remove(isDirectory: type == S_IFDIR)
                 throw error
