@@ -96,7 +96,8 @@ import Testing
         }
         let cache = try DiskCacheTests.cache(directory.path, source, boot: DiskCacheTests.otherBoot)
         let file = cache.open(version)
-        let isRight = file.resident(Self.whole(version))?.copied() == Truth(version).bytes(Self.whole(version))
+        let isRight =
+            file.resident(Self.whole(version))?.copied() == Truth(version).bytes(Self.whole(version))
         #expect(isRight)
         #expect(source.spans.isEmpty)
     }

@@ -25,8 +25,10 @@ import Testing
     }
 
     private static func files(_ directory: TemporaryDirectory) -> Set<String> {
-        Set((DiskCacheTests.files(directory.path, ".data") + DiskCacheTests.files(directory.path, ".record"))
-            .map { String($0.dropFirst(directory.path.count + 1)) })
+        Set(
+            (DiskCacheTests.files(directory.path, ".data") + DiskCacheTests.files(directory.path, ".record"))
+                .map { String($0.dropFirst(directory.path.count + 1)) }
+        )
     }
 
     private static func names(_ version: FileVersion) -> Set<String> {
@@ -157,7 +159,10 @@ import Testing
                 [path = path as String, seed = seed as UInt64, round = round as UInt64] in
                 try FollowDiskTests.renameForever(path, seed: seed &+ round &* 1000)
             }
-            let cache = try Self.cache(path, boot: round == 1 ? DiskCacheTests.otherBoot : DiskCacheTests.boot)
+            let cache = try Self.cache(
+                path,
+                boot: round == 1 ? DiskCacheTests.otherBoot : DiskCacheTests.boot
+            )
             var hits = 0
             for version in (0..<3).flatMap({ file in (0..<Self.generations).map { Self.name(file, $0) } }) {
                 let file = cache.open(version)

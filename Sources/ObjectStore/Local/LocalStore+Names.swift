@@ -3,7 +3,8 @@ internal import Glibc
 public import Metadata
 public import Pages
 
-/// The directory is changed by the same calls as without a mount, on links themselves and never outside of it.
+/// The directory is changed by the same calls as without a mount, on links themselves and never outside of
+/// it.
 ///
 /// A change is there for every process when the call returns, and on the disk when ``sync(_:)`` of the name
 /// returns or the kernel writes it out, as without a mount. What was `known` of a name that goes (a removed

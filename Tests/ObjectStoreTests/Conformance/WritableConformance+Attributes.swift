@@ -85,7 +85,10 @@ extension WritableConformance {
             let wanted: [(name: [UInt8], value: [UInt8])] = [
                 (Array("user.empty".utf8), []), (Array("user.color".utf8), Array("blue".utf8)),
                 (Array("user.".utf8) + [0xFF, 0x01], Array(0...255)),
-                (Array("user.".utf8) + [UInt8](repeating: 0x78, count: 250), [UInt8](repeating: 7, count: 2000)),
+                (
+                    Array("user.".utf8) + [UInt8](repeating: 0x78, count: 250),
+                    [UInt8](repeating: 7, count: 2000)
+                ),
             ]
             for (attribute, value) in wanted {
                 try fixture.writable.setExtendedAttribute(

@@ -31,7 +31,10 @@ extension WritableConformance {
             )
             #expect(answer.kind == .file && answer.size == Int64(count), "\(name)")
             let posix = try #require(answer.posix, "\(name)")
-            #expect(posix.mode == wanted.mode && posix.uid == wanted.uid && posix.gid == wanted.gid, "\(name)")
+            #expect(
+                posix.mode == wanted.mode && posix.uid == wanted.uid && posix.gid == wanted.gid,
+                "\(name)"
+            )
             expectSame(answer, try fixture.look(path(name)), "\(name)")
             #expect(try fixture.bytes(path(name)) == contents(count), "\(name)")
         }

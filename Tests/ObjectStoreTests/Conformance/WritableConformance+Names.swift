@@ -42,7 +42,9 @@ extension WritableConformance {
         _ = try fixture.writable.make(path("fifo"), fixture.entry(S_IFIFO | 0o600))
         try fixture.create(path("file"), contents(10))
         let listed = try fixture.list(directory)
-        #expect(Set(listed.map { String(decoding: $0.name, as: UTF8.self) }) == ["dir", "link", "fifo", "file"])
+        #expect(
+            Set(listed.map { String(decoding: $0.name, as: UTF8.self) }) == ["dir", "link", "fifo", "file"]
+        )
         for (name, attributes) in listed {
             expectSame(attributes, try fixture.look(directory.appending(name)))
         }

@@ -81,7 +81,8 @@ import Testing
                 isCommitted.store(true, ordering: .releasing)
             }
         }
-        #expect(!wasEarly.load(ordering: .relaxed))
+        let hasNotWaited = wasEarly.load(ordering: .relaxed)
+        #expect(!hasNotWaited)
         #expect(failures.withLock { $0 }.isEmpty)
         #expect(try fixture.bytes(path) == [4])
     }
@@ -152,7 +153,9 @@ import Testing
                         siblings: .unknown
                     )
                 },
-                { () throws(StoreError) in _ = try store.change(old, AttributeChange(changed: 1), known: known) },
+                { () throws(StoreError) in
+                    _ = try store.change(old, AttributeChange(changed: 1), known: known)
+                },
                 { () throws(StoreError) in try store.sync(old) },
                 { () throws(StoreError) in try fixture.commit([9], to: new, if: .absent) },
                 { () throws(StoreError) in try fixture.commit([9], to: old, if: .always) },
@@ -162,7 +165,10 @@ import Testing
                     try attempt()
                     Issue.record("attempt \(index) on \(directory) succeeded")
                 } catch {
-                    #expect([.notFound, .notDirectory, .otherStore].contains(error), "attempt \(index): \(error)")
+                    #expect(
+                        [.notFound, .notDirectory, .otherStore].contains(error),
+                        "attempt \(index): \(error)"
+                    )
                 }
             }
         }
@@ -201,7 +207,14 @@ import Testing
             let known = try fixture.create(file, [1, 2, 3])
             #expect(throws: StoreError.exists) { try store.make(file, fixture.entry(S_IFREG | 0o644)) }
             #expect(throws: StoreError.stale) { try fixture.commit([1], to: file, if: .version(ETag("x"))) }
-            try store.setExtendedAttribute(Array("user.a".utf8), to: [1], .any, of: file, known: known, time: 1)
+            try store.setExtendedAttribute(
+                Array("user.a".utf8),
+                to: [1],
+                .any,
+                of: file,
+                known: known,
+                time: 1
+            )
             _ = try store.extendedAttributes(of: file, known: known)
             try store.sync(file)
             try store.remove(file, known: try fixture.look(file), siblings: .none)
@@ -216,7 +229,11 @@ import Testing
         #expect(LocalContents.changed(keeping: [], size: 0).isEmpty)
         #expect(LocalContents.changed(keeping: [], size: 10) == [0..<10])
         #expect(LocalContents.changed(keeping: [span(0, 10)], size: 10).isEmpty)
-        #expect(LocalContents.changed(keeping: [span(2, 4), span(4, 5), span(7, 9)], size: 10) == [0..<2, 5..<7, 9..<10])
+        #expect(
+            LocalContents.changed(keeping: [span(2, 4), span(4, 5), span(7, 9)], size: 10) == [
+                0..<2, 5..<7, 9..<10,
+            ]
+        )
         #expect(LocalContents.changed(keeping: [span(0, 0), span(3, 3)], size: 4) == [0..<4])
     }
 

@@ -18,7 +18,7 @@ import Testing
         }
 
         func makeReadOnly() {
-            _ = mount("tmpfs", scratch.path, "tmpfs", UInt(MS_REMOUNT.rawValue | MS_RDONLY.rawValue), nil)
+            _ = mount("tmpfs", scratch.path, "tmpfs", UInt(MS_REMOUNT | MS_RDONLY), nil)
         }
 
         deinit {
