@@ -112,7 +112,8 @@ extension DiskContent {
         var buffer = [UInt8](repeating: 0, count: CacheLimits.writeBytes)
         let step = CacheLimits.writeBytes / 4
         for run in runs {
-            let granules = run.lowerBound * CacheRecord.regionGranules..<run.upperBound * CacheRecord.regionGranules
+            let granules =
+                run.lowerBound * CacheRecord.regionGranules..<run.upperBound * CacheRecord.regionGranules
             for first in stride(from: granules.lowerBound, to: granules.upperBound, by: step) {
                 let count = min(step, granules.upperBound - first) * 4
                 let from = CacheRecord.checksumOffset(first, headerBytes: oldHeaderBytes, size: size)

@@ -15,8 +15,10 @@ final class DiskContent: StoredContent {
     private let identity: Mutex<Identity>
     private let used = Atomic<UInt32>(DiskStore.now)
 
-    /// Whose files they are. Taken after any other lock; changes under the stripes of both names, the usage
-    /// lock, and while the record is busy.
+    /// Whose files they are.
+    ///
+    /// Its lock comes after any other. It changes under the stripes of both names and the usage lock, while
+    /// the record is busy.
     private struct Identity {
         var version: FileVersion
         var key: VersionKey

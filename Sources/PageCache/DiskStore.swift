@@ -6,9 +6,9 @@ import Synchronization
 
 /// The cached versions of one directory: how many bytes they have, and what goes when there is no room.
 ///
-/// Lock order: a stripe (of two, the lower first), then a content's lock or the usage lock. Neither of these two is held during a
-/// system call; a stripe is held while the names of a version's files are looked up, made or removed, which
-/// only another thread that is about to do the same to that version waits for.
+/// Lock order: a stripe (of two, the lower first), then a content's lock or the usage lock. Neither of
+/// these two is held during a system call; a stripe is held while the names of a version's files are looked
+/// up, made or removed, which only another thread that is about to do the same to that version waits for.
 final class DiskStore: Sendable {
     let directory: CacheDirectory
     let files: FileTable

@@ -14,9 +14,9 @@ extension PageCache {
 
     /// Takes in bytes of a version that was just committed.
     ///
-    /// Granules that a span has only in part are left out, and so is a version that is longer than a quarter of
-    /// a cache in memory or half of one on disk. Copies at most that much, on this thread; what is there
-    /// already is not copied.
+    /// Granules that a span has only in part are left out, and so is a version that is longer than a
+    /// quarter of a cache in memory or half of one on disk. Copies at most that much, on this thread; what
+    /// is there already is not copied.
     /// - Parameters:
     ///   - version: What the store holds now.
     ///   - descriptor: A file that has the bytes at the same offsets; unchanged until the call returns.

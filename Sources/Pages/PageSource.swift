@@ -18,15 +18,17 @@ public protocol PageSource: Sendable {
     /// this thread.
     /// - Parameters:
     ///   - version: What the store holds now.
-    ///   - descriptor: A file that has the bytes at the same offsets; open for reading, and unchanged until the
-    ///     call returns.
+    ///   - descriptor: A file that has the bytes at the same offsets; open for reading, and unchanged until
+    ///     the call returns.
     ///   - spans: Which bytes it has; inside the version's size.
     func adopt(_ version: FileVersion, from descriptor: Int32, spans: [Span])
 
-    /// Says that the bytes of a version have got another name or ETag: what is cached of them answers for both.
+    /// Says that the bytes of a version have got another name or ETag: what is cached of them answers for
+    /// both.
     ///
     /// Throws nothing and fetches nothing; at worst the bytes are fetched again when they are read. Files of
-    /// the old version that are open read on, and fetch what they lack under the new name. Runs on this thread.
+    /// the old version that are open read on, and fetch what they lack under the new name. Runs on this
+    /// thread.
     /// - Parameters:
     ///   - old: What it was called.
     ///   - new: What it is called now; the same bytes.

@@ -15,7 +15,7 @@ import Testing
 
     static func cache(
         _ path: String,
-        _ source: ScriptedSource,
+        _ source: any SpanSource,
         boot: [UInt8] = boot,
         bytesMaximum: Int64 = 64 << 20,
         descriptorsMaximum: Int = 512

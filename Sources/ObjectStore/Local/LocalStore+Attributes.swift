@@ -10,7 +10,9 @@ extension LocalStore {
     /// Namespaces that are shown and kept.
     private static let namespaces = ["user.", "trusted.", "security."]
 
-    /// Changes mode, owner or times. The owner goes first, as its change takes away set-user-ID bits.
+    /// Changes mode, owner or times.
+    ///
+    /// The owner goes first, as its change takes away set-user-ID bits.
     /// - Parameters:
     ///   - path: A name, or the root.
     ///   - change: What to change; the change time itself is the kernel's.

@@ -3,7 +3,8 @@ internal import Glibc
 public import Metadata
 public import Pages
 
-/// The directory is changed by the same calls as without a mount, on links themselves and never outside of it.
+/// The directory is changed by the same calls as without a mount, on links themselves and never outside of
+/// it.
 ///
 /// A change is there for every process when the call returns, and on the disk when ``sync(_:)`` of the name
 /// returns or the kernel writes it out, as without a mount. What was `known` of a name that goes (a removed
@@ -40,8 +41,8 @@ extension LocalStore: WritableStore {
             let file = isFile ? try place.makeFile() : nil
             if file == nil { try place.make(entry) }
             do throws(LocalRoot.Failure) {
-                let status = try file.map { file throws(LocalRoot.Failure) in try file.dress(entry) }
-                return LocalAttributes.attributes(try status ?? place.dress(entry))
+                if let file { return LocalAttributes.attributes(try file.dress(entry)) }
+                return LocalAttributes.attributes(try place.dress(entry))
             } catch {
                 try? place.remove(isDirectory: type == S_IFDIR)
                 throw error

@@ -8,10 +8,11 @@ internal import Threading
 /// New contents of a file of a ``LocalStore``, which are written into it when they are committed.
 ///
 /// The file stays the same one: its inode, its other names and whoever has it open see the new bytes. Commits
-/// of one file exclude one another by its flock, also between processes, and each looks at the version when it
-/// has the lock: of several that begin with one version exactly one succeeds, the others are stale. A process
-/// that writes without the lock, past any mount, is not excluded; what it wrote before the commit began makes
-/// the commit stale, what it writes meanwhile is mixed with it, as by two writers without a mount.
+/// of one file exclude one another by its flock, also between processes, and each looks at the version when
+/// it has the lock: of several that begin with one version exactly one succeeds, the others are stale. A
+/// process that writes without the lock, past any mount, is not excluded; what it wrote before the commit
+/// began makes the commit stale, what it writes meanwhile is mixed with it, as by two writers without a
+/// mount.
 ///
 /// Room is set aside before the first byte is changed, so a full disk changes nothing. If writing fails all
 /// the same, or the process dies, the file is left as far as it was written; a commit of the same upload may
@@ -168,7 +169,7 @@ final class LocalUpload: ContentUpload {
         try LocalPlace.call { fchmod(file.descriptor, mode_t(attributes.mode & 0o7777)) }
     }
 
-    /// Sets what writing has changed, or what a new file needs. Its mtime is the time of the change.
+    /// Sets what writing has changed, or what a new file needs; its mtime is the time of the change.
     private func dress(
         _ file: OpenFile,
         _ attributes: POSIXAttributes?,
@@ -197,8 +198,8 @@ final class LocalUpload: ContentUpload {
 }
 
 extension OpenFile {
-    /// Opens the same file for writing, also its owner's own that forbids it: whoever made a file read-only may
-    /// go on to write it through what he has open.
+    /// Opens the same file for writing, also its owner's own that forbids it: whoever made a file read-only
+    /// may go on to write it through what he has open.
     /// - Returns: It, and whether that has changed its ctime.
     func reopenedToWrite() throws(LocalRoot.Failure) -> (file: OpenFile, hasNewChangeTime: Bool) {
         let flags = O_WRONLY | O_NONBLOCK
@@ -220,6 +221,7 @@ extension OpenFile {
     /// version of an empty file.
     /// - Parameter before: What it was.
     /// - Returns: What it is now.
+    /// - Throws: The errno.
     func distinguished(from before: stat) throws(LocalRoot.Failure) -> stat {
         var now = try status()
         guard before.st_size > 0 else { return now }

@@ -5,16 +5,17 @@ import Pages
 @testable import ObjectStore
 
 /// A local store over a scratch directory.
-final class LocalFixture: StoreFixture {
+final class LocalFixture: WritableFixture {
     let scratch: ScratchDirectory
     let local: LocalStore
     let furtherNames: [[UInt8]] = [[0x66, 0xFF, 0xFE], [0x80], Array("new\nline".utf8), [0x01, 0x7F]]
     let filesOfSeveralPages = 2500
 
     var store: any MetadataSource & SpanSource { local }
+    var writable: any WritableStore & SpanSource { local }
 
-    init(allowsOpenat2: Bool = true) throws {
-        scratch = try ScratchDirectory()
+    init(root: ScratchDirectory? = nil, allowsOpenat2: Bool = true) throws {
+        scratch = try root ?? ScratchDirectory()
         local = try LocalStore(
             root: scratch.path,
             uri: "file://\(scratch.path)",
