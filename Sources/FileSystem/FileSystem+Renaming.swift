@@ -135,8 +135,7 @@ extension FileSystem {
             namespace.move(source.path, to: target.path, result)
             followMoved(source.node, target.path, result)
         } else {
-            namespace.drop(source.path)
-            namespace.pend(target.path, known)
+            namespace.move(source.path, to: target.path, nil)
         }
         touchBoth(source, target, moved: source.node)
     }
@@ -158,8 +157,7 @@ extension FileSystem {
                 siblings: .some
             )
         }
-        namespace.invalidate(source.path)
-        namespace.invalidate(target.path)
+        namespace.exchange(source.path, target.path, (path: nil, target: result))
         inodes.exchange(source.name, in: source.directory, with: target.name, in: target.directory)
         followMoved(source.node, target.path, result)
         if let back = try? namespace.revalidate(source.path, known: there.kind) {

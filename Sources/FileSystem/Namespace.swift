@@ -43,6 +43,11 @@ protocol Namespace: Sendable {
     var entryCount: Int { get }
 }
 
+extension Namespace {
+    /// The store has a name, now.
+    func settle(_ path: RelativePath, _ attributes: Attributes) { settle(path, attributes, requested: nil) }
+}
+
 /// An answer of the namespace.
 struct TrustedAttributes: Sendable {
     /// What the name stands for.

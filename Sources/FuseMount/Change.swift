@@ -11,7 +11,7 @@ enum Change: @unchecked Sendable {
     case link(NodeID, to: RequestBytes, in: NodeID)
     case unlink(RequestBytes, in: NodeID)
     case removeDirectory(RequestBytes, in: NodeID)
-    case rename(RequestBytes, in: NodeID, to: RequestBytes, in: NodeID, RenameMode)
+    case rename(RequestBytes, in: NodeID, to: RequestBytes, newParent: NodeID, RenameMode)
     case attributes(NodeID, NodeChange, HandleID?)
     case write(HandleID, offset: Int64, RequestBytes)
     case flush(HandleID)
@@ -19,7 +19,7 @@ enum Change: @unchecked Sendable {
     case sync(HandleID, dataOnly: Bool)
     case syncDirectory(HandleID)
     case allocate(HandleID, mode: Int32, offset: Int64, count: Int64)
-    case copy(from: HandleID, offset: Int64, to: HandleID, offset: Int64, count: Int)
+    case copy(from: HandleID, offset: Int64, to: HandleID, targetOffset: Int64, count: Int)
     case setExtendedAttribute(String, RequestBytes, AttributePresence, of: NodeID)
     case removeExtendedAttribute(String, of: NodeID)
 
@@ -58,7 +58,7 @@ enum Change: @unchecked Sendable {
         case .removeDirectory(let name, let parent):
             .removeDirectory(name.detached(), in: parent)
         case .rename(let name, let parent, let newName, let newParent, let mode):
-            .rename(name.detached(), in: parent, to: newName.detached(), in: newParent, mode)
+            .rename(name.detached(), in: parent, to: newName.detached(), newParent: newParent, mode)
         case .write(let handle, let offset, let bytes):
             .write(handle, offset: offset, bytes.detached())
         case .setExtendedAttribute(let name, let value, let presence, let node):

@@ -25,11 +25,11 @@ extension Callbacks {
         }
         table.mkdir = { request, parent, name, mode in
             // The kernel gives the permission bits only.
-            let node = new(request, mode_t(S_IFDIR) | mode & 0o7777)
+            let node = new(request, Glibc.S_IFDIR | mode & 0o7777)
             change(request, .make(lent(name), in: NodeID(parent), node, .mkdir))
         }
         table.symlink = { request, target, parent, name in
-            var node = new(request, mode_t(S_IFLNK) | 0o777)
+            var node = new(request, Glibc.S_IFLNK | 0o777)
             node.target = target.map { Array(UnsafeRawBufferPointer(start: $0, count: strlen($0))) } ?? []
             change(request, .make(lent(name), in: NodeID(parent), node, .symlink))
         }
@@ -55,7 +55,7 @@ extension Callbacks {
             }
             change(
                 request,
-                .rename(lent(name), in: NodeID(parent), to: lent(newName), in: NodeID(newParent), mode)
+                .rename(lent(name), in: NodeID(parent), to: lent(newName), newParent: NodeID(newParent), mode)
             )
         }
     }
@@ -82,7 +82,7 @@ extension Callbacks {
                     from: info?.pointee.fh ?? 0,
                     offset: Int64(offset),
                     to: targetInfo?.pointee.fh ?? 0,
-                    offset: Int64(targetOffset),
+                    targetOffset: Int64(targetOffset),
                     count: count
                 )
             )
