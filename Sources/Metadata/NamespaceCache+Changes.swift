@@ -38,7 +38,7 @@ extension NamespaceCache {
 
     /// This mount removed a file or an empty directory; trusted like an answer that there is no such name.
     ///
-    /// What is known of it and of everything below it is forgotten, and what is under way brings nothing back.
+    /// What is known of it and of everything below it is forgotten; what is under way brings nothing back.
     /// - Parameter path: Not the root.
     public func remove(_ path: RelativePath) {
         guard !path.isRoot else { return }

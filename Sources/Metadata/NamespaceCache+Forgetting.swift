@@ -7,8 +7,8 @@ import Synchronization
 extension NamespaceCache {
     /// Forgets what is known of a path, of everything below it, and its place in its parent's listing.
     ///
-    /// Requests under way are not kept when they arrive, and answer nobody who asks after this call. What this
-    /// mount made and the store does not have yet stays.
+    /// Requests under way are not kept when they arrive, and answer nobody who asks after this call. What
+    /// this mount made and the store does not have yet stays.
     /// - Parameter path: A path inside the mount; the root forgets everything.
     public func invalidate(_ path: RelativePath) {
         let key = PathKey(path)
