@@ -150,6 +150,7 @@ import Testing
         let setting = try Setting(kind, bytesMaximum: 4 << 20)
         try setting.cache.open(Self.version(1)).load(Self.part)
         setting.rename(Self.version(1), Self.version(2))
+        #expect(setting.holds(Self.part, of: setting.cache.open(Self.version(2))))
         for number in 0..<12 {
             let version = RenamingSource.version("b", number, size: 700_000)
             let whole = Span(offset: 0, count: 700_000)
@@ -201,6 +202,6 @@ import Testing
         #expect(wrong.withLock { $0 }.isEmpty, "\(wrong.withLock { $0.first ?? "" }), seed \(seed)")
         setting.cache.housekeep()
         let fetched = setting.source.spans.reduce(0) { $0 + $1.count }
-        #expect(fetched < 4 * Int(Self.size), "fetched \(fetched)")
+        #expect(fetched < 20 * Int(Self.size), "fetched \(fetched)")
     }
 }

@@ -125,6 +125,7 @@ extension HTTPFailure {
         case .otherStore: self = .refused(.badRequest, "\(name): source and target lie in different stores")
         case .readOnly(let text), .quotaExceeded(let text): self = .refused(.forbidden, text)
         case .noSpace(let text): self = .refused(.insufficientStorage, text)
+        case .tooManyLinks(let text): self = .refused(.conflict, text)
         }
     }
 }

@@ -22,8 +22,7 @@ extension WritableConformance {
                 made.append(("file \(mode)", fixture.entry(S_IFREG | mode, time: time)))
             }
         }
-        let mask = umask(0o077)
-        defer { umask(mask) }
+        // The process has a umask, as every one has, which must play no part.
         for (name, entry) in made {
             let answer = try fixture.writable.make(path(name), entry)
             let posix = try #require(answer.posix, "\(name)")

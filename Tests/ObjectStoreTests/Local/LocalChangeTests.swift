@@ -157,8 +157,8 @@ import Testing
                     _ = try store.change(old, AttributeChange(changed: 1), known: known)
                 },
                 { () throws(StoreError) in try store.sync(old) },
-                { () throws(StoreError) in try fixture.commit([9], to: new, if: .absent) },
-                { () throws(StoreError) in try fixture.commit([9], to: old, if: .always) },
+                { () throws(StoreError) in _ = try fixture.commit([9], to: new, if: .absent) },
+                { () throws(StoreError) in _ = try fixture.commit([9], to: old, if: .always) },
             ]
             for (index, attempt) in attempts.enumerated() {
                 do throws(StoreError) {

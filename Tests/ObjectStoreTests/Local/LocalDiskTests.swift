@@ -76,7 +76,7 @@ import Testing
             { () throws(StoreError) in
                 _ = try fixture.local.make(RelativePath("dir"), fixture.entry(S_IFDIR | 0o755))
             },
-            { () throws(StoreError) in try fixture.commit([2], to: RelativePath("file"), if: .always) },
+            { () throws(StoreError) in _ = try fixture.commit([2], to: RelativePath("file"), if: .always) },
             { () throws(StoreError) in
                 try fixture.local.remove(RelativePath("file"), known: known, siblings: .none)
             },
