@@ -255,6 +255,7 @@ struct PartPlan: Hashable, Sendable {
     /// The size of the parts of a file whose length is known, in bytes.
     private var partBytes: Int64 {
         let needed = size / Int64(PartSchedule.partsMaximum * 9 / 10) + 1
-        return max(schedule.base, (needed + (1 << 20) - 1) >> 20 << 20)
+        let mebibyte: Int64 = 1 << 20
+        return max(schedule.base, (needed + mebibyte - 1) / mebibyte * mebibyte)
     }
 }

@@ -1,8 +1,10 @@
 import CCrypto
 import CLinux
 import HTTPTransport
+import Logging
 import Metadata
 import Pages
+import Synchronization
 
 /// One multipart upload that the store has begun.
 struct S3Multipart: Hashable, Sendable {

@@ -1,6 +1,7 @@
 import HTTPTransport
 import Metadata
 import Pages
+import Synchronization
 
 extension S3Store: ObjectChanges {
     func put(

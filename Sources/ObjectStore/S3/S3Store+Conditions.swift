@@ -1,5 +1,8 @@
 import CoreMetrics
+import Logging
+import Metadata
 import Pages
+import Synchronization
 
 /// What is known of the conditions that an endpoint honours; nil where nobody has asked.
 struct S3KnownConditions: Sendable {
@@ -97,19 +100,28 @@ struct S3Probe {
         put.content = S3Body(Array("probe".utf8))
         try send(put)
         var found: [S3ConditionGroup: Bool] = [:]
-        do throws(StoreError) {
-            defer { try? send(S3Request(.deleteObject, key: key)) }
-            if groups.contains(.put) { found[.put] = try bothRefused(put) }
-            if groups.contains(.complete) { found[.complete] = try probeCompletion() }
-            if groups.contains(.copySource) { found[.copySource] = try probeSource() }
-            if groups.contains(.copy) { found[.copy] = try bothRefused(selfCopy(nil)) }
-            if groups.contains(.delete) {
-                var request = S3Request(.deleteObject, key: key)
-                request.etag = Self.wrong
-                found[.delete] = try isRefused(request)
-            }
+        defer { remove() }
+        if groups.contains(.put) { found[.put] = try bothRefused(put) }
+        if groups.contains(.complete) { found[.complete] = try probeCompletion() }
+        if groups.contains(.copySource) { found[.copySource] = try probeSource() }
+        if groups.contains(.copy) { found[.copy] = try bothRefused(selfCopy(nil)) }
+        if groups.contains(.delete) {
+            var request = S3Request(.deleteObject, key: key)
+            request.etag = Self.wrong
+            found[.delete] = try isRefused(request)
         }
         return found
+    }
+
+    private func remove() {
+        do throws(StoreError) {
+            try send(S3Request(.deleteObject, key: key))
+        } catch {
+            store.client.logger.warning(
+                "the object that the store's conditions were tried with could not be deleted",
+                metadata: ["object": "\(object)", "why": "\(error)"]
+            )
+        }
     }
 
     /// Whether a request is refused that wants the object absent, and one that wants another version of it.
