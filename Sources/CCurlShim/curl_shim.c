@@ -70,6 +70,7 @@ static int on_connected(void *context, char *remote, char *local, int remote_por
     (void)remote_port;
     (void)local_port;
     watch->moved_at_ns = 0;
+    watch->begun++;
     return CURL_PREREQFUNC_OK;
 }
 
@@ -84,6 +85,14 @@ CURLcode alluxio_curl_set_receivers(CURL *easy, alluxio_curl_receive on_header, 
     if (code == CURLE_OK) code = curl_easy_setopt(easy, CURLOPT_NOPROGRESS, 0L);
     if (code == CURLE_OK) code = curl_easy_setopt(easy, CURLOPT_PREREQFUNCTION, on_connected);
     if (code == CURLE_OK) code = curl_easy_setopt(easy, CURLOPT_PREREQDATA, watch);
+    return code;
+}
+
+CURLcode alluxio_curl_set_sender(CURL *easy, alluxio_curl_read read, alluxio_curl_seek seek, void *context) {
+    CURLcode code = curl_easy_setopt(easy, CURLOPT_READFUNCTION, read);
+    if (code == CURLE_OK) code = curl_easy_setopt(easy, CURLOPT_READDATA, context);
+    if (code == CURLE_OK) code = curl_easy_setopt(easy, CURLOPT_SEEKFUNCTION, seek);
+    if (code == CURLE_OK) code = curl_easy_setopt(easy, CURLOPT_SEEKDATA, context);
     return code;
 }
 

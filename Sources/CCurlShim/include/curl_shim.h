@@ -25,6 +25,9 @@ typedef struct alluxio_curl_watch {
     int64_t began_at_ns;
     /// Set when a byte of the response has come.
     int heard;
+    /// How often the request was begun on a connection: libcurl begins it again by itself if a kept connection
+    /// breaks before a byte of the response.
+    int begun;
 } alluxio_curl_watch;
 
 /// Takes one header line or one piece of the body; returns the bytes used, anything else stops the transfer.
@@ -43,6 +46,15 @@ CURLcode alluxio_curl_set_list(CURL *easy, CURLoption option, struct curl_slist 
 /// Sets header and body callbacks, which get `context`, and the stall watch.
 CURLcode alluxio_curl_set_receivers(CURL *easy, alluxio_curl_receive on_header, alluxio_curl_receive on_body,
                                     void *context, alluxio_curl_watch *watch);
+
+/// Reads the next bytes of a body into `bytes`; returns how many, 0 at the end, CURL_READFUNC_ABORT to stop.
+typedef size_t (*alluxio_curl_read)(char *bytes, size_t size, size_t count, void *context);
+
+/// Moves the place that the next bytes are read from; returns CURL_SEEKFUNC_OK or CURL_SEEKFUNC_FAIL.
+typedef int (*alluxio_curl_seek)(void *context, curl_off_t offset, int origin);
+
+/// Lets a request read its body through callbacks, which get `context`; NULL for all takes them away.
+CURLcode alluxio_curl_set_sender(CURL *easy, alluxio_curl_read read, alluxio_curl_seek seek, void *context);
 
 /// Raises a flag that `alluxio_curl_watch.cancelled` points at; any thread may call it.
 void alluxio_curl_raise(int *flag);
