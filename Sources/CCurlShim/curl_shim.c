@@ -87,6 +87,14 @@ CURLcode alluxio_curl_set_receivers(CURL *easy, alluxio_curl_receive on_header, 
     return code;
 }
 
+CURLcode alluxio_curl_set_sender(CURL *easy, alluxio_curl_read read, alluxio_curl_seek seek, void *context) {
+    CURLcode code = curl_easy_setopt(easy, CURLOPT_READFUNCTION, read);
+    if (code == CURLE_OK) code = curl_easy_setopt(easy, CURLOPT_READDATA, context);
+    if (code == CURLE_OK) code = curl_easy_setopt(easy, CURLOPT_SEEKFUNCTION, seek);
+    if (code == CURLE_OK) code = curl_easy_setopt(easy, CURLOPT_SEEKDATA, context);
+    return code;
+}
+
 CURLM *alluxio_curl_make_runner(void) {
     CURLM *runner = curl_multi_init();
     if (runner != NULL) curl_multi_setopt(runner, CURLMOPT_MAXCONNECTS, 1L);

@@ -74,7 +74,7 @@ final class CurlHandle: @unchecked Sendable {
         if let trust { alluxio_curl_share_trust(easy, trust.store) }
     }
 
-    private func set(_ option: CURLoption, _ value: Int) {
+    func set(_ option: CURLoption, _ value: Int) {
         alluxio_curl_set_long(easy, option, value)
     }
 
@@ -110,13 +110,15 @@ final class CurlHandle: @unchecked Sendable {
         let list = headerList(request)
         defer { curl_slist_free_all(list) }
         alluxio_curl_set_list(easy, CURLOPT_HTTPHEADER, list)
-        let code = withMethod(of: request) {
+        var sentBytes = 0
+        let code = withMethod(of: request, &sentBytes) {
             withUnsafeMutablePointer(to: &exchange) { context in
                 alluxio_curl_set_receivers(easy, Exchange.onHeaderLine, Exchange.onBodyBytes, context, watch)
                 if let runner { return alluxio_curl_perform_precisely(runner, easy, watch) }
                 return curl_easy_perform(easy)
             }
         }
+        exchange.result.sentBytes += sentBytes
         alluxio_curl_set_list(easy, CURLOPT_HTTPHEADER, nil)
         return Outcome(
             code: code,
@@ -129,21 +131,28 @@ final class CurlHandle: @unchecked Sendable {
     }
 
     /// The method and body as options, for the time of `body`.
-    private func withMethod(of request: HTTPRequest, _ body: () -> CURLcode) -> CURLcode {
+    private func withMethod(
+        of request: HTTPRequest,
+        _ sentBytes: inout Int,
+        _ body: () -> CURLcode
+    ) -> CURLcode {
         if hasSpecialMethod {
             set(CURLOPT_NOBODY, 0)
+            set(CURLOPT_UPLOAD, 0)
             set(CURLOPT_HTTPGET, 1)
             alluxio_curl_set_text(easy, CURLOPT_CUSTOMREQUEST, nil)
             hasSpecialMethod = false
         }
-        guard request.method != "GET" || request.body != nil else { return body() }
+        guard request.method != "GET" || request.hasBody else { return body() }
         hasSpecialMethod = true
         if request.method == "HEAD" {
             set(CURLOPT_NOBODY, 1)
             return body()
         }
         alluxio_curl_set_text(easy, CURLOPT_CUSTOMREQUEST, request.method)
+        if let upload = request.upload { return sending(upload, &sentBytes, body) }
         guard let bytes = request.body else { return body() }
+        sentBytes = bytes.count
         return bytes.withUnsafeBytes { bytes in
             set(CURLOPT_POST, 1)
             alluxio_curl_set_offset(easy, CURLOPT_POSTFIELDSIZE_LARGE, Int64(bytes.count))
@@ -164,7 +173,7 @@ final class CurlHandle: @unchecked Sendable {
         var list: UnsafeMutablePointer<curl_slist>?
         var line: [UInt8] = []
         line.reserveCapacity(512)
-        var hasType = request.body == nil
+        var hasType = !request.hasBody
         for (name, value) in request.headers {
             line.removeAll(keepingCapacity: true)
             line.append(contentsOf: name.utf8)
@@ -175,7 +184,7 @@ final class CurlHandle: @unchecked Sendable {
             list = line.withUnsafeBytes { appended($0, to: list) }
             if !hasType { hasType = name.utf8.count == 12 && name.lowercased() == "content-type" }
         }
-        guard request.body != nil else { return list }
+        guard request.hasBody else { return list }
         list = curl_slist_append(list, "Expect:") ?? list
         return hasType ? list : curl_slist_append(list, "Content-Type:") ?? list
     }

@@ -22,6 +22,10 @@ struct Exchange {
         /// The collected error document was cut; what is missing is of no interest.
         var wasCut = false
         var receivedBytes = 0
+        /// Bytes of the request's body that were handed to libcurl.
+        var sentBytes = 0
+        /// The request was sent a second time.
+        var wasRepeated = false
     }
 
     var result = Result()

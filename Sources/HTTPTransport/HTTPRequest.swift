@@ -8,6 +8,8 @@ public struct HTTPRequest: Sendable {
     public var headers: [(name: String, value: String)]
     /// The body, or nil for none.
     public var body: [UInt8]?
+    /// A body that is read while it is sent, instead of ``body``; nil for none.
+    public var upload: HTTPUpload?
     /// How long the whole exchange may take; nil means the transport's default.
     public var totalTimeout: Duration?
     /// How long the transfer may go without a byte; nil means the transport's default.

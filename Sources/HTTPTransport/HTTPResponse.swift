@@ -91,6 +91,9 @@ public struct HTTPResponse: Sendable {
     public var head: HTTPResponseHead
     /// The body.
     public var body: [UInt8]
+    /// Whether the request was sent a second time, since a kept connection broke before a byte of the answer:
+    /// the server may have seen it twice.
+    public var wasRepeated = false
 
     /// Collects a response.
     /// - Parameters:

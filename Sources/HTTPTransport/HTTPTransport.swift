@@ -114,7 +114,9 @@ public final class HTTPTransport: Sendable {
                 if !isTooLarge { body.append(contentsOf: bytes) }
                 return !isTooLarge
             }
-            return HTTPResponse(head: response.head, body: body)
+            var whole = HTTPResponse(head: response.head, body: body)
+            whole.wasRepeated = response.wasRepeated
+            return whole
         } catch {
             guard isTooLarge else { throw error }
             metrics.count(.tooLarge(limitBytes: bodyLimitBytes))
@@ -156,6 +158,7 @@ public final class HTTPTransport: Sendable {
         if outcome.openedConnections > 0 {
             metrics.openedConnections.increment(by: outcome.openedConnections)
         }
+        if exchange.sentBytes > 0 { metrics.sentBytes.increment(by: exchange.sentBytes) }
         return try response(outcome, exchange, handle, authority)
     }
 
@@ -173,6 +176,7 @@ public final class HTTPTransport: Sendable {
         )
         guard Self.isStaleConnection(first, exchange.result) else { return first }
         metrics.repeatedRequests.increment()
+        exchange.result.wasRepeated = true
         return handle.perform(
             request,
             timeoutMilliseconds: timeoutMilliseconds,
@@ -198,7 +202,9 @@ public final class HTTPTransport: Sendable {
             throw error(outcome, exchange, handle, String(decoding: authority, as: UTF8.self))
         }
         let head = HTTPResponseHead(status: exchange.status, lines: exchange.lines)
-        return HTTPResponse(head: head, body: exchange.collected)
+        var response = HTTPResponse(head: head, body: exchange.collected)
+        response.wasRepeated = exchange.wasRepeated
+        return response
     }
 
     private func error(

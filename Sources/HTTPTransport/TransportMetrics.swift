@@ -4,6 +4,7 @@ import CoreMetrics
 struct TransportMetrics: Sendable {
     let requests = Counter(label: "alluxio_fuse_http_requests_total")
     let receivedBytes = Counter(label: "alluxio_fuse_http_received_bytes_total")
+    let sentBytes = Counter(label: "alluxio_fuse_http_sent_bytes_total")
     let openedConnections = Counter(label: "alluxio_fuse_http_connections_opened_total")
     let repeatedRequests = Counter(label: "alluxio_fuse_http_stale_connections_total")
     let duration = Timer(label: "alluxio_fuse_http_request_duration_seconds")

@@ -324,6 +324,11 @@ public enum MetricCatalogue {
             "Requests to S3 that were tried again, by `operation`."
         ),
         MetricDescription(
+            "alluxio_fuse_s3_sent_bytes_total",
+            "counter",
+            "Bytes of objects that were sent to S3, repeats included, by `operation`."
+        ),
+        MetricDescription(
             "alluxio_fuse_stale_opens",
             "counter",
             "Opens of a version that had been replaced; the kernel walks the path again."

@@ -44,6 +44,15 @@ CURLcode alluxio_curl_set_list(CURL *easy, CURLoption option, struct curl_slist 
 CURLcode alluxio_curl_set_receivers(CURL *easy, alluxio_curl_receive on_header, alluxio_curl_receive on_body,
                                     void *context, alluxio_curl_watch *watch);
 
+/// Reads the next bytes of a body into `bytes`; returns how many, 0 at the end, CURL_READFUNC_ABORT to stop.
+typedef size_t (*alluxio_curl_read)(char *bytes, size_t size, size_t count, void *context);
+
+/// Moves the place that the next bytes are read from; returns CURL_SEEKFUNC_OK or CURL_SEEKFUNC_FAIL.
+typedef int (*alluxio_curl_seek)(void *context, curl_off_t offset, int origin);
+
+/// Lets a request read its body through callbacks, which get `context`; NULL for all takes them away.
+CURLcode alluxio_curl_set_sender(CURL *easy, alluxio_curl_read read, alluxio_curl_seek seek, void *context);
+
 /// Raises a flag that `alluxio_curl_watch.cancelled` points at; any thread may call it.
 void alluxio_curl_raise(int *flag);
 

@@ -35,7 +35,7 @@ final class S3Client: Sendable {
     private let credentials: any CredentialsSource
     private let signer = SigV4Signer()
     private let state: Mutex<State>
-    private let logger: Logger
+    let logger: Logger
 
     init(
         _ options: S3Options,
@@ -80,7 +80,9 @@ final class S3Client: Sendable {
         )
         var message = signer.signed(request, signing)
         message.totalTimeout = timeout
+        if request.isSlow { message.stallTimeout = timeout }
         metrics.countRequest(request.operation)
+        if let content = request.content { metrics.countSentBytes(request.operation, Int(content.count)) }
         var failure: S3Failure?
         var received = 0
         defer { if received > 0 { metrics.countBytes(request.operation, received) } }
@@ -103,6 +105,7 @@ final class S3Client: Sendable {
         guard (200..<300).contains(response.head.status) else {
             var answer = S3Answer(response)
             answer.accessKeyID = used?.accessKeyID
+            answer.wasRepeated = response.wasRepeated
             throw .refused(answer)
         }
         return response.head

@@ -10,7 +10,8 @@ struct S3Endpoint: Hashable, Sendable {
     let authority: String
     /// What comes before the key in the path: empty or `/bucket`, percent-encoded, no slash at its end.
     let basePath: [UInt8]
-    private let isAmazon: Bool
+    /// Whether it is a service of Amazon's own.
+    let isAmazon: Bool
     private let options: S3Options
 
     static func == (one: S3Endpoint, other: S3Endpoint) -> Bool {

@@ -18,6 +18,9 @@ struct S3Answer: Hashable, Sendable {
     /// The name of the key that the refused request was signed with; nil if it was unsigned.
     var accessKeyID: String?
 
+    /// Whether the server may have seen the refused request twice.
+    var wasRepeated = false
+
     /// The longest text that is taken over from a document, in bytes.
     private static let textMaximumBytes = 512
 

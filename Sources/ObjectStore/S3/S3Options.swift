@@ -32,6 +32,29 @@ public struct S3Options: Sendable {
     /// The most threads kept for the second question of a lookup.
     public var companionsMaximum = 16
 
+    /// How new objects are encrypted by the store.
+    public var encryption = Encryption.none
+    /// The storage class of new objects, such as `STANDARD_IA`; nil for the bucket's.
+    public var storageClass: String?
+    /// The canned ACL of new objects, such as `bucket-owner-full-control`; nil for none.
+    public var cannedACL: String?
+    /// The tags of new objects, percent-encoded as in a query: `team=blue&kind=data`; nil for none.
+    public var tags: String?
+    /// The size of the first parts of a multipart upload in bytes; 5 MiB to 1 GiB.
+    public var partBytes = 16 << 20
+    /// The most threads that send parts beside those that commit.
+    public var uploadThreadsMaximum = 8
+
+    /// What encrypts new objects in the store.
+    public enum Encryption: Hashable, Sendable {
+        /// Whatever the bucket is set to.
+        case none
+        /// Keys that S3 manages (SSE-S3).
+        case managed
+        /// A key of the key management service (SSE-KMS): its id or ARN; empty for the account's own.
+        case key(String)
+    }
+
     /// Names a bucket and a prefix in it.
     /// - Parameters:
     ///   - bucket: The bucket's name.

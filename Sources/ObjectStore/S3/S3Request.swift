@@ -12,8 +12,16 @@ struct S3Request {
     var range: Span?
     /// Which version must be meant; goes out as `If-Match`.
     var etag: ETag?
-    /// What is sent.
+    /// Nothing may be under the key; goes out as `If-None-Match: *`.
+    var mustBeAbsent = false
+    /// Further header fields, names in lower case; signed.
+    var fields: [(name: String, value: String)] = []
+    /// What is sent; not together with `content`.
     var body: [UInt8]?
+    /// What is sent of an object's bytes.
+    var content: S3Body?
+    /// Whether the server may be silent as long as the whole attempt takes, since it copies.
+    var isSlow = false
 
     init(_ operation: S3Operation, key: [UInt8]? = nil) {
         self.operation = operation
@@ -90,12 +98,28 @@ extension SigV4Signer {
             url.append(UInt8(ascii: "?"))
             url.append(contentsOf: request.query)
         }
-        return HTTPRequest(
+        var message = HTTPRequest(
             method: request.operation.method,
             url: String(decoding: url, as: UTF8.self),
             headers: headers(request, path, signing),
             body: request.body
         )
+        if let content = request.content {
+            message.body = content.memory
+            if message.body == nil { message.upload = content.upload() }
+        }
+        return message
+    }
+
+    /// What the signature says of the body. A large one is not hashed for it: its checksum is in a field.
+    private func payloadHash(_ request: S3Request) -> String {
+        guard let bytes = request.body ?? request.content?.memory else {
+            return request.content == nil ? SigV4Request.emptyPayloadHash : SigV4Request.unsignedPayload
+        }
+        guard bytes.count <= SigV4Request.hashedMaximumBytes else { return SigV4Request.unsignedPayload }
+        var text: [UInt8] = []
+        appendHexadecimal(SHA256.hash(bytes), to: &text)
+        return String(decoding: text, as: UTF8.self)
     }
 
     private func headers(
@@ -104,10 +128,11 @@ extension SigV4Signer {
         _ signing: S3Signing
     ) -> [(name: String, value: String)] {
         let date = CivilTime.amazon(signing.now)
-        let payloadHash = request.body == nil ? SigV4Request.emptyPayloadHash : SigV4Request.unsignedPayload
-        // Sorted by name, as the signature wants them.
+        let payloadHash = payloadHash(request)
         var headers: [(name: String, value: String)] = []
-        headers.reserveCapacity(8)
+        headers.reserveCapacity(8 + request.fields.count)
+        headers.append(contentsOf: request.fields)
+        if request.mustBeAbsent { headers.append(("if-none-match", "*")) }
         if let etag = request.etag { headers.append(("if-match", "\"\(etag.text)\"")) }
         if let range = request.range { headers.append(("range", "bytes=\(range.offset)-\(range.end - 1)")) }
         if let credentials = signing.credentials {
@@ -115,11 +140,14 @@ extension SigV4Signer {
             headers.append(("x-amz-date", String(decoding: date, as: UTF8.self)))
             if signing.requesterPays { headers.append(("x-amz-request-payer", "requester")) }
             if let token = credentials.sessionToken { headers.append(("x-amz-security-token", token)) }
+            // Sorted by name, as the signature wants them; the fields of a GET are so already.
+            var signed = [("host", signing.endpoint.authority)] + headers
+            if !request.fields.isEmpty { signed.sort { $0.0 < $1.0 } }
             let canonical = SigV4Request(
                 method: request.operation.method,
                 path: path,
                 query: request.query,
-                headers: [("host", signing.endpoint.authority)] + headers,
+                headers: signed,
                 payloadHash: payloadHash
             )
             let value = authorization(

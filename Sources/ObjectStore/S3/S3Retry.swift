@@ -123,15 +123,19 @@ struct S3Retry {
         return answer.status == 400 && answer.code.isEmpty && answer.region != nil
     }
 
+    private static let passingCodes: Set<String> = [
+        "SlowDown", "RequestTimeout", "InternalError", "Throttling", "OperationAborted", "BadDigest",
+        "ConditionalRequestConflict", "XAmzContentChecksumMismatch",
+    ]
+
     private func isPassing(_ answer: S3Answer) -> Bool {
         if [408, 429, 500, 502, 503, 504].contains(answer.status) { return true }
-        return ["SlowDown", "RequestTimeout", "InternalError", "Throttling", "OperationAborted"].contains(
-            answer.code
-        )
+        return Self.passingCodes.contains(answer.code)
     }
 
     private func verdict(_ answer: S3Answer) -> StoreError {
         let text = "\(object): \(answer.summary)"
+        if let error = S3Refusal.ofChange(answer, text) { return error }
         switch (answer.status, answer.code) {
         case (404, "NoSuchBucket"): return .unavailable("\(object): the bucket does not exist")
         case (404, _): return .notFound

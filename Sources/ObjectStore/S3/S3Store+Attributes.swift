@@ -47,7 +47,7 @@ extension S3Store {
     }
 
     /// The object of this key, or nil if there is none.
-    private func file(_ key: [UInt8]) throws(StoreError) -> Attributes? {
+    func file(_ key: [UInt8]) throws(StoreError) -> Attributes? {
         let object = objectText(key)
         do throws(S3Client.GivenUp) {
             return try client.retrying(.headObject, object: object, limits: options.retries) {
@@ -68,11 +68,17 @@ extension S3Store {
             if let reason = try reason(for: error, key, attempt) { throw reason }
             head = try client.send(request, timeout: attempt.timeout) { _ in }
         }
-        guard let length = head["content-length"].flatMap({ Int64($0) }), length >= 0 else {
-            throw .malformed("HEAD has no length")
+        return try Self.attributes(ofHead: head)
+    }
+
+    /// What the head of the answer to HEAD or GET says.
+    /// - Parameter size: The length if it is known otherwise.
+    static func attributes(ofHead head: HTTPResponseHead, size: Int64? = nil) throws(S3Failure) -> Attributes {
+        guard let length = size ?? head["content-length"].flatMap({ Int64($0) }), length >= 0 else {
+            throw .malformed("the answer has no length")
         }
         guard let etag = head.bytes(of: "etag").flatMap({ Self.etag($0) }) else {
-            throw .malformed("HEAD has no usable ETag")
+            throw .malformed("the answer has no usable ETag")
         }
         let modified = head.bytes(of: "last-modified").flatMap { CivilTime.parseHTTP($0) } ?? 0
         return Attributes(kind: .file, size: length, modified: modified * 1_000_000_000, etag: etag)

@@ -12,6 +12,7 @@ public final class S3Store: MetadataSource, SpanSource {
     let client: S3Client
     let options: S3Options
     let companions: CompanionPool
+    let changing: S3Changing
     /// The address of the root, without a slash at its end.
     private let root: [UInt8]
 
@@ -30,6 +31,7 @@ public final class S3Store: MetadataSource, SpanSource {
     ) throws(S3OptionsError) {
         self.options = options
         client = try S3Client(options, transport: transport, credentials: credentials, logger: logger)
+        changing = S3Changing(options)
         companions = CompanionPool(maximum: options.companionsMaximum)
         var root = Array("\(options.scheme)://\(options.bucket)".utf8)
         if !options.prefix.isEmpty {
@@ -64,7 +66,7 @@ public final class S3Store: MetadataSource, SpanSource {
     }
 
     /// The key of an address, or nil if it lies outside of this store.
-    private func key(of uri: UFSURI) -> [UInt8]? {
+    func key(of uri: UFSURI) -> [UInt8]? {
         guard uri.bytes.count > root.count + 1, uri.bytes.starts(with: root), uri.bytes[root.count] == 0x2F
         else {
             return nil

@@ -6,6 +6,8 @@ struct SigV4Request {
     static let emptyPayloadHash = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
     /// Says that the body is not signed.
     static let unsignedPayload = "UNSIGNED-PAYLOAD"
+    /// The longest body whose hash is signed, in bytes.
+    static let hashedMaximumBytes = 1 << 20
 
     /// Upper case.
     var method: String
