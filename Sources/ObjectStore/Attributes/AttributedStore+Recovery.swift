@@ -1,0 +1,139 @@
+import Metadata
+import Pages
+import Synchronization
+
+/// What outlives the process, and what is done once a second.
+extension AttributedStore {
+    /// Takes up what the journal still promises. Asks the store only for unfinished intents.
+    func recover() throws(StoreError) {
+        guard let journal else { return }
+        let replay = journal.replay
+        let now = clock()
+        state.withLock { state in
+            state.lastNumber = replay.lastNumber
+            for (number, noted) in replay.changes {
+                let name = noted.path.isRoot ? AttributeNames.root : Array(noted.path.name)
+                let directory = noted.path.parent ?? .root
+                state.books[directory, default: DirectoryBook()].note(
+                    noted.change,
+                    of: name,
+                    number: number,
+                    at: now
+                )
+            }
+            for (number, path, removal) in replay.removals {
+                state.removals.add(path, removal, number: number, at: now)
+            }
+            state.intents = replay.intents
+        }
+        if !replay.changes.isEmpty { hasLinks.store(true, ordering: .relaxed) }
+        finishIntents()
+    }
+
+    /// Finishes what was begun and not ended; what fails is tried again later.
+    func finishIntents() {
+        for intent in state.withLock({ Array($0.intents.values) }).sorted(by: { $0.phase.rawValue < $1.phase.rawValue }) {
+            do throws(StoreError) {
+                try finish(intent)
+                logger.notice("an interrupted rename is finished", metadata: intent.facts)
+            } catch {
+                var facts = intent.facts
+                facts["error"] = "\(error)"
+                logger.warning("an interrupted rename cannot be finished yet", metadata: facts)
+            }
+        }
+    }
+
+    /// Does what is due; hides errors, which are tried again. To be called once a second.
+    public func housekeep() {
+        let now = clock()
+        let delay = options.groupDelay.nanoseconds
+        let (removalsDue, directories, markerDue, intentsDue) = state.withLock { state in
+            let removalsDue = state.removals.since.map { now - $0 >= delay } ?? false
+            let directories = state.books.filter { $0.value.pendingSince.map { now - $0 >= delay } ?? false }.keys
+            var markerDue = false
+            if case .absent(let checked) = state.marker {
+                markerDue = now - checked >= options.markerInterval.nanoseconds
+            }
+            let intentsDue =
+                !state.intents.isEmpty && now - state.intentsTried >= options.markerInterval.nanoseconds
+            if intentsDue { state.intentsTried = now }
+            return (removalsDue, Array(directories), markerDue, intentsDue)
+        }
+        if removalsDue { attempt("removed objects cannot be deleted yet") { () throws(StoreError) in try flushRemovals() } }
+        for directory in directories {
+            attempt("attributes cannot be written yet") { () throws(StoreError) in try commit(directory) }
+        }
+        if markerDue {
+            attempt("the root's attribute object cannot be read") { () throws(StoreError) in
+                try turns.with(AttributeNames.document(of: .root)) { () throws(StoreError) in try read(.root) }
+            }
+        }
+        if intentsDue { finishIntents() }
+        abortUploads(at: now)
+        compactJournal()
+    }
+
+    private func attempt(_ failure: StaticString, _ body: () throws(StoreError) -> Void) {
+        do throws(StoreError) {
+            try body()
+        } catch {
+            logger.warning("\(failure)", metadata: ["store": "\(uri(of: .root))", "error": "\(error)"])
+        }
+    }
+
+    /// Uploads that nobody ended are aborted, once a day.
+    private func abortUploads(at now: Int64) {
+        let isDue = state.withLock { state in
+            let isDue = state.uploadsChecked.map { now - $0 > 24 * 3600 * 1_000_000_000 } ?? (state.lastNumber > 0)
+            if isDue { state.uploadsChecked = now }
+            return isDue
+        }
+        guard isDue else { return }
+        attempt("abandoned uploads cannot be aborted") { () throws(StoreError) in
+            let count = try objects.abortUploads(begunBefore: wallClock - options.uploadAge.nanoseconds)
+            if count > 0 {
+                logger.notice(
+                    "abandoned uploads are aborted",
+                    metadata: ["store": "\(uri(of: .root))", "uploads": "\(count)"]
+                )
+            }
+        }
+    }
+
+    private func compactJournal() {
+        guard let journal, !journal.isEmpty else { return }
+        attempt("the journal cannot be shortened") { () throws(StoreError) in
+            try state.withLock { state throws(StoreError) in
+                let records = state.openRecords
+                if records.isEmpty {
+                    journal.clear()
+                } else if journal.isTooLong {
+                    try journal.rewrite(records)
+                }
+            }
+        }
+    }
+}
+
+extension AttributedStore.State {
+    /// What a journal must say now.
+    var openRecords: [JournalRecord] {
+        var records = intents.values.map { JournalRecord.intent($0) }
+        for (directory, book) in books where !book.isSettled {
+            for (number, changes) in [(book.sendingNumber, book.sending), (book.lastNumber, book.pending)]
+            where !changes.isEmpty {
+                let noted = changes.map { name, change in
+                    let isRoot = directory.isRoot && name == AttributeNames.root
+                    let path = isRoot ? RelativePath.root : directory.appending(name)
+                    return JournalRecord.NotedChange(path: path, change: change)
+                }
+                records.append(.changes(number, noted))
+            }
+        }
+        for waiting in [removals.sending, removals.queued] {
+            for (path, removal) in waiting { records.append(.removal(removals.lastNumber, path, removal)) }
+        }
+        return records
+    }
+}
