@@ -4,6 +4,7 @@ import FuseMount
 import Glibc
 import Logging
 import Metadata
+import ObjectStore
 import PageCache
 import Pages
 import Settings
@@ -37,8 +38,9 @@ final class Composition: Sendable {
         let contents = try Self.contents(plan, etcd)
         let cluster = plan.settings.hasCluster ? try ClusterLink(plan.settings, etcd: etcd) : nil
         let source = contents.source(through: cluster?.links ?? .none)
-        let isReadOnly = plan.settings.flag(.readOnly) ?? false
-        let store = try contents.writable(source)
+        let staging = try plan.staging()
+        var options = Self.fileSystemOptions(plan.settings)
+        let store = try contents.posix(source, options.shown(journal: staging?.journalDirectory))
         let chain: any MetadataSource & SpanSource = store ?? source
         let check = try ConcurrentResult("store-check", contents.prepare)
         let cache = Self.cache(plan.settings, next: chain)
@@ -53,7 +55,7 @@ final class Composition: Sendable {
             aheadMaximum: plan.settings.number(.aheadThreads) ?? 32,
             queueMaximum: plan.settings.number(.poolQueue) ?? 65_536
         )
-        var options = Self.fileSystemOptions(plan.settings, cacheBytes: pages.usage.bytesMaximum)
+        options.bound(by: pages.usage.bytesMaximum)
         let session = self.mounted
         options.dropKernelEntry = { parent, name in session.current?.dropEntry(name, in: parent) }
         options.statisticsText = { Array(registry.text(limitBytes: Self.attributeBytesMaximum).utf8) }
@@ -62,9 +64,9 @@ final class Composition: Sendable {
             pages: pages,
             pool: pool,
             options: options,
-            writing: isReadOnly ? nil : try store.map { store throws(Failure) in try plan.writingParts(store) }
+            writing: plan.writing(store, staging)
         )
-        self.store = isReadOnly ? nil : store
+        self.store = staging == nil ? nil : store
         self.session = FuseSession(
             operations: fileSystem,
             pool: pool,
@@ -191,7 +193,7 @@ final class Composition: Sendable {
         return options
     }
 
-    private static func fileSystemOptions(_ settings: Settings, cacheBytes: Int64) -> FileSystemOptions {
+    private static func fileSystemOptions(_ settings: Settings) -> FileSystemOptions {
         var options = FileSystemOptions()
         options.uid = settings.number(.owner).map { UInt32($0) } ?? geteuid()
         options.gid = settings.number(.group).map { UInt32($0) } ?? getegid()
@@ -204,13 +206,33 @@ final class Composition: Sendable {
         options.entryTimeout = settings.duration(.entryTimeout)
         if settings.isSet(.negativeTimeout) { options.negativeTimeout = settings.duration(.negativeTimeout) }
         options.syncInterval = settings.syncInterval
-        // What is read ahead and evicted before it is read would be fetched twice.
-        let budget = Int(clamping: cacheBytes / 2)
-        options.readAheadBudget = min(options.readAheadBudget, budget)
-        options.readAheadMaximum = min(settings.number(.readAheadMaximum) ?? 64 << 20, budget)
+        if let bytes = settings.number(.readAheadMaximum) { options.readAheadMaximum = bytes }
         if let count = settings.number(.openFilesMaximum) { options.openFilesMaximum = count }
         options.specialCommands = settings.flag(.specialCommands) ?? false
         return options
+    }
+}
+
+extension FileSystemOptions {
+    /// Cuts the windows to what the cache can hold: what is read ahead and evicted before it is read would be
+    /// fetched twice.
+    fileprivate mutating func bound(by cacheBytes: Int64) {
+        let budget = Int(clamping: cacheBytes / 2)
+        readAheadBudget = min(readAheadBudget, budget)
+        readAheadMaximum = min(readAheadMaximum, budget)
+    }
+
+    /// What the mount shows where a store says nothing.
+    fileprivate func shown(journal: String?) -> AttributedStoreOptions {
+        var shown = AttributedStoreOptions()
+        shown.fileMode = fileMode
+        shown.directoryMode = directoryMode
+        shown.uid = uid
+        shown.gid = gid
+        shown.mountTime = mountTime
+        shown.syncInterval = syncInterval
+        shown.journalDirectory = journal
+        return shown
     }
 }
 
@@ -225,20 +247,26 @@ private final class SharedSession: Sendable {
 }
 
 extension MountPlan {
-    /// What changes need.
+    /// Where changed files lie until the store has them; nil for a mount that is read only.
     /// - Throws: A ``Failure`` that says why nothing can be staged.
-    func writingParts(_ store: any WritableStore) throws(Failure) -> WritingParts {
+    func staging() throws(Failure) -> StagingDirectory? {
+        guard settings.flag(.readOnly) != true else { return nil }
         do {
-            let staging = try StagingDirectory(
+            return try StagingDirectory(
                 path: stagingDirectory,
                 bytesMaximum: Int64(settings.number(.stagingSize) ?? 16 << 30)
             )
-            var parts = WritingParts(store: store, staging: staging)
-            if settings.text(.durability) == "stage" { parts.durability = .stage }
-            return parts
         } catch {
             throw Failure("\(error); mount with '-o ro' to read only")
         }
+    }
+
+    /// What changes need; nil if there can be none.
+    func writing(_ store: (any WritableStore)?, _ staging: StagingDirectory?) -> WritingParts? {
+        guard let store, let staging else { return nil }
+        var parts = WritingParts(store: store, staging: staging)
+        if settings.text(.durability) == "stage" { parts.durability = .stage }
+        return parts
     }
 
     private var stagingDirectory: String {

@@ -1,5 +1,6 @@
 import Cluster
 import Metadata
+import ObjectStore
 import Pages
 import Settings
 
@@ -11,10 +12,14 @@ protocol MountContents: Sendable {
     /// - Parameter links: What is put before each store.
     /// - Returns: The source.
     func source(through links: StoreLinks) -> any MetadataSource & SpanSource
-    /// Names and bytes of the whole mount as one can change them.
-    /// - Parameter source: What ``source(through:)`` gave.
-    /// - Returns: nil if nothing of it can be changed.
-    func writable(_ source: any MetadataSource & SpanSource) throws(Failure) -> (any WritableStore & SpanSource)?
+    /// The whole mount as POSIX wants it.
+    /// - Parameters:
+    ///   - source: What ``source(through:)`` gave.
+    ///   - shown: What the mount shows where a store says nothing.
+    func posix(
+        _ source: any MetadataSource & SpanSource,
+        _ shown: AttributedStoreOptions
+    ) throws(Failure) -> (any WritableStore & SpanSource)?
     /// Makes sure within five seconds or so that there is something to show.
     /// - Throws: A ``Failure`` that names what does not answer.
     func prepare() throws(Failure)
@@ -33,8 +38,11 @@ struct StoreContents: MountContents {
         LinkedStore(store.source, links)
     }
 
-    func writable(_ source: any MetadataSource & SpanSource) throws(Failure) -> (any WritableStore & SpanSource)? {
-        try store.writable(source)
+    func posix(
+        _ source: any MetadataSource & SpanSource,
+        _ shown: AttributedStoreOptions
+    ) throws(Failure) -> (any WritableStore & SpanSource)? {
+        try store.posix(source, shown)
     }
 
     func prepare() throws(Failure) { try store.check() }
@@ -68,7 +76,10 @@ struct TableContents: MountContents {
         MountedNamespace(table: table, links: links)
     }
 
-    func writable(_ source: any MetadataSource & SpanSource) throws(Failure) -> (any WritableStore & SpanSource)? {
+    func posix(
+        _ source: any MetadataSource & SpanSource,
+        _ shown: AttributedStoreOptions
+    ) throws(Failure) -> (any WritableStore & SpanSource)? {
         nil
     }
 

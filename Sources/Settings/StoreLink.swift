@@ -1,7 +1,7 @@
 import HTTPTransport
 import Logging
 package import Metadata
-import ObjectStore
+package import ObjectStore
 package import Pages
 
 /// The store at the end of the chain, with what only the composition does with it.
@@ -10,10 +10,11 @@ package import Pages
 package struct StoreLink: Sendable {
     /// Names, attributes and bytes.
     package let source: any MetadataSource & SpanSource
-    /// The store as one can change it; gets what reads through the links that are put before it. nil if it
-    /// cannot be changed.
-    package let writable:
-        @Sendable (_ source: any MetadataSource & SpanSource) throws(Failure) -> (any WritableStore & SpanSource)?
+    /// Makes the store as POSIX wants it; gets what reads through the links that are put before it, and what a
+    /// mount shows of names of which the store says nothing.
+    package let posix:
+        @Sendable (_ source: any MetadataSource & SpanSource, _ shown: AttributedStoreOptions) throws(Failure)
+            -> any WritableStore & SpanSource
     /// Asks one cheap question, within five seconds or so.
     ///
     /// Throws a ``Failure`` that says what the store refuses.
@@ -47,13 +48,13 @@ package struct StoreLink: Sendable {
 
     private init(
         source: any MetadataSource & SpanSource,
-        writable: @escaping @Sendable (_ source: any MetadataSource & SpanSource) throws(Failure)
-            -> (any WritableStore & SpanSource)?,
+        posix: @escaping @Sendable (_ source: any MetadataSource & SpanSource, _ shown: AttributedStoreOptions)
+            throws(Failure) -> any WritableStore & SpanSource,
         check: @escaping @Sendable () throws(Failure) -> Void,
         housekeep: @escaping @Sendable () -> Void
     ) {
         self.source = source
-        self.writable = writable
+        self.posix = posix
         self.check = check
         self.housekeep = housekeep
     }
@@ -61,7 +62,7 @@ package struct StoreLink: Sendable {
     private static func local(_ path: String, uri: String) throws(Failure) -> StoreLink {
         do {
             let store = try LocalStore(root: path, uri: uri)
-            return StoreLink(source: store, writable: { _ in store }, check: {}, housekeep: {})
+            return StoreLink(source: store, posix: { _, _ in store }, check: {}, housekeep: {})
         } catch {
             throw Failure("\(error)")
         }
@@ -97,7 +98,13 @@ package struct StoreLink: Sendable {
             )
             return StoreLink(
                 source: store,
-                writable: { _ in nil },
+                posix: { source, shown throws(Failure) in
+                    do throws(StoreError) {
+                        return try AttributedStore(next: source, store: store, options: shown)
+                    } catch {
+                        throw Failure("\(error)")
+                    }
+                },
                 check: { () throws(Failure) in
                     do { try store.check() } catch { throw Failure("\(error)") }
                 },

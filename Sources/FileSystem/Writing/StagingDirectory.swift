@@ -55,7 +55,11 @@ public final class StagingDirectory: Sendable {
         guard probe >= 0 || probe == -EOPNOTSUPP || probe == -EISDIR else {
             throw Self.error("cannot write to", path, -probe)
         }
+        try Self.makeDirectories(journalDirectory)
     }
+
+    /// Where the store's journal lies.
+    public var journalDirectory: String { "\(path)/journal" }
 
     deinit { close(directory) }
 
