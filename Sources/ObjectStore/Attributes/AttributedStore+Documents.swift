@@ -1,3 +1,4 @@
+import Logging
 import Metadata
 import Pages
 import Synchronization

@@ -19,9 +19,7 @@ extension AttributedStore {
         guard let token else { return try listFirst(directory, into: sink) }
         let position = PagePosition(token)
         guard let view = view(of: directory) else {
-            return try passThrough(directory, sink) { sink throws(StoreError) in
-                try next.list(directory, from: position.inner, into: sink)
-            }
+            return try passThrough(directory, .token(position.inner), into: sink)
         }
         var page = EntryBuffer()
         let read = try next.list(directory, from: position.inner) { page.append($0, $1) }
@@ -43,24 +41,34 @@ extension AttributedStore {
         into sink: EntrySink
     ) throws(StoreError) -> ListingPage {
         guard let view = view(of: directory) else {
-            return try passThrough(directory, sink) { sink throws(StoreError) in
-                try next.list(directory, after: name, entriesMaximum: entriesMaximum, into: sink)
-            }
+            return try passThrough(directory, .after(name, entriesMaximum), into: sink)
         }
         var page = EntryBuffer()
         let read = try next.list(directory, after: name, entriesMaximum: entriesMaximum) { page.append($0, $1) }
         return try show(page, read, of: directory, view, after: name, into: sink)
     }
 
+    /// Where a page begins.
+    private enum Start {
+        case token(ListingToken)
+        case after([UInt8], Int?)
+    }
+
     /// A page of a directory of which nothing is said: straight from the next link to the caller.
     private func passThrough(
         _ directory: RelativePath,
-        _ sink: EntrySink,
-        _ read: (EntrySink) throws(StoreError) -> ListingPage
+        _ start: Start,
+        into sink: EntrySink
     ) throws(StoreError) -> ListingPage {
         var hasDocument = false
-        let page = try read { name, attributes in
+        let filter: EntrySink = { name, attributes in
             if AttributeNames.isHidden(name) { hasDocument = true } else { sink(name, attributes) }
+        }
+        let page: ListingPage
+        switch start {
+        case .token(let token): page = try next.list(directory, from: token, into: filter)
+        case .after(let name, let maximum):
+            page = try next.list(directory, after: name, entriesMaximum: maximum, into: filter)
         }
         if hasDocument { sawDocument() }
         return page
@@ -98,6 +106,8 @@ extension AttributedStore {
     ) throws(StoreError) {
         if page.hasDocument { sawDocument() }
         let isKnown = state.withLock { state -> Bool in
+            // A page that is the whole directory would show it; another may not have come to its name.
+            if case .unknown = state.marker { return isWhole }
             guard case .present = state.marker else { return true }
             let version = state.books[directory]?.versions.whole
             let isSplit = state.books[directory]?.document.isSplit == true
@@ -151,7 +161,8 @@ extension AttributedStore {
             names.append(bytes)
         }
         // Names without an object come where they belong in the order, each on one page.
-        let last = read.next == nil ? nil : max(page.greatest, name) { $0.lexicographicallyPrecedes($1) }
+        let greatest = page.greatest.lexicographicallyPrecedes(name) ? name : page.greatest
+        let last = read.next == nil ? nil : greatest
         for link in view.links(after: name, upTo: last) {
             guard let attributes = try linked(link.target, in: directory, page) else { continue }
             link.name.withUnsafeBytes { sink($0, attributes) }

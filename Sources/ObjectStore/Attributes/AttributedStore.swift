@@ -46,12 +46,28 @@ public final class AttributedStore: MetadataSource, SpanSource, WritableStore {
     /// Whether any entry that is known is another name of an object: `uri(of:)` looks at nothing else first.
     let hasLinks = Atomic(false)
 
+    /// Makes a store over a bucket; asks nothing yet, unless an earlier process has left a rename unfinished.
+    /// - Parameters:
+    ///   - next: What reads go to.
+    ///   - store: The bucket, or the prefix, that is changed.
+    ///   - options: What the mount shows anyway, journal, limits.
+    ///   - logger: Where notices go.
+    /// - Throws: ``StoreError/unavailable(_:)`` if the journal cannot be opened.
+    public convenience init(
+        next: any MetadataSource & SpanSource,
+        store: S3Store,
+        options: AttributedStoreOptions,
+        logger: Logger = Logger(label: "alluxio-fuse.attributes")
+    ) throws(StoreError) {
+        try self.init(next: next, objects: store, options: options, logger: logger, clock: systemClock)
+    }
+
     init(
         next: any MetadataSource & SpanSource,
         objects: any ObjectChanges,
         options: AttributedStoreOptions,
-        logger: Logger = Logger(label: "alluxio-fuse.attributes"),
-        clock: @escaping MonotonicClock = systemClock
+        logger: Logger,
+        clock: @escaping MonotonicClock
     ) throws(StoreError) {
         self.next = next
         self.objects = objects

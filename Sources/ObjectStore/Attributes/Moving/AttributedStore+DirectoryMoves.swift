@@ -42,7 +42,7 @@ extension AttributedStore {
             let there = try survey(intent.target, to: intent.target)
             let sizes = Dictionary(there.files.map { ($0.path, $0.attributes.size) }) { $1 }
             // Only what has arrived goes: somebody may have made new files at the old place.
-            move.files.removeAll { sizes[move.moved($0.path)] != $0.attributes.size }
+            move.files = move.files.filter { sizes[move.moved($0.path)] == $0.attributes.size }
             try conclude(move, intent, .unknown)
         case .exchangingSource, .exchangingTarget, .exchangingBack:
             try finishExchange(intent)
