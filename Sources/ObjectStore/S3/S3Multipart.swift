@@ -287,7 +287,7 @@ struct S3UploadsPage {
         func decoded(_ text: [UInt8]) -> [UInt8] {
             guard isEncoded else { return text }
             var key: [UInt8] = []
-            PercentCoding.appendDecoded(text[...], to: &key)
+            PercentCoding.appendLenientlyDecoded(text[...], plusIsBlank: false, to: &key)
             return key
         }
         for upload in result.children where upload.name == "Upload" {

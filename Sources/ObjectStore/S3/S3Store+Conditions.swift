@@ -1,4 +1,5 @@
 import CoreMetrics
+import HTTPTransport
 import Logging
 import Metadata
 import Pages
