@@ -22,19 +22,18 @@ extension FileSystem {
         guard patience == .waiting else { throw .wouldWait }
         if let size = change.size { try resize(node, to: size, handle) }
         if change.hasAttributes {
-            let (snapshot, path) = try inodes.find(node)
             let attributes = change.attributes(at: Self.timeOfDay())
-            let file = handles.file(of: node)
-            let isLocal = snapshot.flags.contains(.unlinked) || file?.writer?.isPending == true
-            if isLocal {
+            // A commit under way carries the attributes of its beginning.
+            let held = try hold(try inodes.find(node).snapshot.node)
+            defer { held?.release() }
+            let (snapshot, path) = try inodes.find(node)
+            if snapshot.flags.contains(.unlinked) || held?.isPending == true {
                 changeLocally(snapshot, attributes)
             } else {
-                let held = try hold(snapshot.node)
-                defer { held?.release() }
                 try self.change(snapshot.node, path, attributes, parts)
             }
-            if change.modified != nil || change.accessed != nil, file?.writer?.isDirty == true {
-                file?.setTimes(attributes)
+            if change.modified != nil || change.accessed != nil, held?.isDirty == true {
+                handles.file(of: node)?.setTimes(attributes)
             }
         }
         return describe(try inodes.find(node).snapshot, validFor: ownTrust)

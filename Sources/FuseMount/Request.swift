@@ -57,6 +57,8 @@ struct Request: @unchecked Sendable {
         case .created(let node, let file, let flags):
             var entry = fuse_entry_param(node)
             var info = opened(file, flags: flags, directIO: directIO)
+            // It is stored when it is closed, also if nothing is written.
+            info.noflush = 0
             return Sent(status: fuse_reply_create(raw, &entry, &info))
         case .openedDirectory(let handle):
             var info = fuse_file_info()
