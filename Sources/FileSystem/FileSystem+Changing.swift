@@ -108,9 +108,15 @@ extension FileSystem {
 
     /// Notes that this mount changed a directory's entries, or (`contentsToo` false) a node's name.
     func touch(_ node: Node, contentsToo: Bool = true) {
-        guard let snapshot = try? inodes.find(node.id).snapshot else { return }
+        guard let (snapshot, path) = try? inodes.find(node.id) else { return }
         let now = Self.timeOfDay()
         var native = native(of: snapshot)
+        // A store that counts the links of directories has another count now.
+        if writing?.store.makesFilesAtOnce == true, node.kind == .directory, !path.isRoot,
+            let stored = try? namespace.revalidate(path, known: .directory).posix
+        {
+            native = stored
+        }
         native.changed = now
         inodes.touch(node, native: native, at: contentsToo ? now : snapshot.modified)
     }

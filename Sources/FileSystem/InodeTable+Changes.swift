@@ -69,9 +69,14 @@ extension InodeTable {
     func set(_ node: Node, to attributes: Attributes) -> Snapshot {
         state.withLock { state in
             if !node.flags.contains(.changing), node.kind != .directory { state.become(node, attributes) }
+            let changed = node.native?.changed ?? .min
             node.flags.insert(.ownTimes)
             node.modified = attributes.modified
-            if let native = attributes.posix { node.native = native }
+            if var native = attributes.posix {
+                // Not every store keeps the moment of every change.
+                native.changed = max(native.changed, changed)
+                node.native = native
+            }
             state.noteLinks(of: node)
             return Snapshot(of: node)
         }
