@@ -55,8 +55,8 @@ static void note_init_request(struct afuse_channel *channel, const void *message
 }
 
 // Here libfuse's threads may be cancelled, which happens to all when one finds the end of the session. What
-// libfuse does not expect it prints with perror, and a thread cancelled in perror takes the lock of stderr into
-// its grave: whoever prints there next, or exits, waits for ever.
+// libfuse does not expect it prints with perror, and a thread cancelled in perror dies with the lock of
+// stderr: whoever prints there next, or exits, waits for ever.
 static ssize_t receive_failed(void) {
     // The connection was aborted while a request was being read: the end of the session as any other.
     if (errno == ECONNABORTED) errno = ENODEV;
