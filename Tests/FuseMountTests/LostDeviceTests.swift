@@ -6,8 +6,9 @@ import Testing
 
 @testable import FuseMount
 
-/// When a session ends, libfuse cancels its threads; one that is just telling why must come to the end of
-/// that. Each test has a process of its own: the log of libfuse and stderr belong to a process.
+/// A thread that libfuse cancels at a session's end must first come to the end of what it tells.
+///
+/// Each test has a process of its own, since the log of libfuse and stderr belong to a process.
 @Suite("A device that fails", .timeLimit(.minutes(2)))
 struct LostDeviceTests {
     @Test func `leaves nobody holding stderr`() async {
