@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
@@ -53,9 +54,21 @@ static void note_init_request(struct afuse_channel *channel, const void *message
     if (init.flags & INIT_EXT) channel->offered_flags |= (uint64_t)init.flags2 << 32;
 }
 
+// Here libfuse's threads may be cancelled, which happens to all when one finds the end of the session. What
+// libfuse does not expect it prints with perror, and a thread cancelled in perror dies with the lock of
+// stderr: whoever prints there next, or exits, waits for ever.
+static ssize_t receive_failed(void) {
+    // The connection was aborted while a request was being read: the end of the session as any other.
+    if (errno == ECONNABORTED) errno = ENODEV;
+    // libfuse allows cancelling again before it receives the next request. After ENOENT it reads at once.
+    if (errno != ENOENT) pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, NULL);
+    return -1;
+}
+
 static ssize_t channel_read(int fd, void *buffer, size_t count, void *userdata) {
     struct afuse_channel *channel = userdata;
     ssize_t result = read(fd, buffer, count);
+    if (result < 0) return receive_failed();
     if (channel->max_pages == 0 && result > 0) note_init_request(channel, buffer, result);
     return result;
 }

@@ -29,7 +29,13 @@ static void log_line(enum fuse_log_level level, const char *format, va_list argu
     if (count < 0) return;
     size_t end = strlen(text);
     while (end > 0 && text[end - 1] == '\n') text[--end] = 0;
-    if (log_receiver) log_receiver((int)level, text);
+    if (!log_receiver) return;
+    // libfuse also tells of requests that it could not receive, where its threads may be cancelled; the
+    // receiver's locks must not go with them.
+    int before;
+    pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &before);
+    log_receiver((int)level, text);
+    pthread_setcancelstate(before, NULL);
 }
 
 void afuse_set_log_receiver(afuse_log_receiver receiver) {
