@@ -6,7 +6,7 @@ import Synchronization
 
 /// The functions that libfuse calls: each decodes its request and passes it on.
 ///
-/// flock, getlk, setlk, poll, ioctl, bmap and copy_file_range are left out: the kernel then does them itself.
+/// flock, getlk, setlk, poll, ioctl and bmap are left out: the kernel then does them itself.
 enum Callbacks {
     /// The table for `fuse_session_new`.
     static func table() -> fuse_lowlevel_ops {
@@ -16,8 +16,10 @@ enum Callbacks {
         addFiles(to: &table)
         addDirectories(to: &table)
         addAttributes(to: &table)
-        addMutations(to: &table)
-        addNameMutations(to: &table)
+        addAttributeChanges(to: &table)
+        addContentChanges(to: &table)
+        addNewNames(to: &table)
+        addNameChanges(to: &table)
         return table
     }
 
@@ -64,12 +66,7 @@ enum Callbacks {
         table.lseek = { request, _, offset, whence, info in
             serve(request, .seek(info?.pointee.fh ?? 0, from: Int64(offset), whence: whence))
         }
-        table.flush = { request, _, _ in conclude(request, .flush, errno: 0) }
-        table.release = { request, _, info in
-            guard let request else { return }
-            Dispatcher.of(request).operations.release(info?.pointee.fh ?? 0)
-            conclude(request, .release, errno: 0)
-        }
+        table.release = { request, _, info in serve(request, .release(info?.pointee.fh ?? 0)) }
     }
 
     private static func addDirectories(to table: inout fuse_lowlevel_ops) {
@@ -98,7 +95,10 @@ enum Callbacks {
     private static func addAttributes(to table: inout fuse_lowlevel_ops) {
         table.getattr = { request, node, _ in serve(request, .attributes(NodeID(node))) }
         table.access = { request, _, mask in
-            conclude(request, .access, errno: mask & W_OK != 0 ? Errno.readOnly : 0)
+            guard let request else { return }
+            // Who checks permissions has the kernel do it, which then does not ask.
+            let isRefused = mask & W_OK != 0 && Dispatcher.of(request).options.isReadOnly
+            conclude(request, .access, errno: isRefused ? Errno.readOnly : 0)
         }
         table.getxattr = { request, node, name, room in
             serve(request, .extendedAttribute(text(name), of: NodeID(node), room: room))
@@ -106,56 +106,25 @@ enum Callbacks {
         table.listxattr = { request, node, room in
             serve(request, .extendedAttributeNames(of: NodeID(node), room: room))
         }
-        table.setxattr = { request, node, name, value, count, _ in
-            let name = text(name)
-            guard name == commandAttribute else { return refuse(request) }
-            let value = Array(UnsafeRawBufferPointer(start: value, count: count))
-            serve(request, .setExtendedAttribute(name, value: value, of: NodeID(node)))
-        }
-        table.removexattr = { request, _, _ in refuse(request) }
-        table.setattr = { request, _, _, _, _ in refuse(request) }
-    }
-
-    private static func addMutations(to table: inout fuse_lowlevel_ops) {
-        table.write = { request, _, _, _, _, _ in refuse(request) }
-        table.fallocate = { request, _, _, _, _, _ in refuse(request) }
-        table.create = { request, _, _, _, _ in refuse(request) }
-    }
-
-    private static func addNameMutations(to table: inout fuse_lowlevel_ops) {
-        table.mknod = { request, _, _, _, _ in refuse(request) }
-        table.mkdir = { request, _, _, _ in refuse(request) }
-        table.unlink = { request, _, _ in refuse(request) }
-        table.rmdir = { request, _, _ in refuse(request) }
-        table.symlink = { request, _, _, _ in refuse(request) }
-        table.rename = { request, _, _, _, _, _ in refuse(request) }
-        table.link = { request, _, _, _ in refuse(request) }
     }
 }
 
 // Functions of the file, not of the type: closures that C calls may not capture even a type.
 
-private func serve(_ request: fuse_req_t?, _ operation: @autoclosure () -> Operation) {
+func serve(_ request: fuse_req_t?, _ operation: @autoclosure () -> Operation) {
     guard let request else { return }
     Dispatcher.of(request).serve(Request(raw: request), operation())
 }
 
-private func conclude(_ request: fuse_req_t?, _ kind: OperationKind, errno: Int32) {
+func conclude(_ request: fuse_req_t?, _ kind: OperationKind, errno: Int32) {
     guard let request else { return }
     Dispatcher.of(request).conclude(Request(raw: request), kind, errno: errno)
 }
 
-private func refuse(_ request: fuse_req_t?) {
-    conclude(request, .mutation, errno: Errno.readOnly)
-}
-
-private func bytes(_ name: UnsafePointer<CChar>?) -> UnsafeRawBufferPointer {
+func bytes(_ name: UnsafePointer<CChar>?) -> UnsafeRawBufferPointer {
     UnsafeRawBufferPointer(start: name, count: name.map { strlen($0) } ?? 0)
 }
 
-private func text(_ name: UnsafePointer<CChar>?) -> String {
+func text(_ name: UnsafePointer<CChar>?) -> String {
     String(decoding: bytes(name), as: UTF8.self)
 }
-
-/// The one extended attribute that may be set: a command to forget what is known of a path.
-private let commandAttribute = "user.alluxio.invalidate"

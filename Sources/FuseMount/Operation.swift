@@ -1,4 +1,5 @@
 import FileSystem
+import Glibc
 import Pages
 
 /// What requests are counted by.
@@ -7,39 +8,18 @@ import Pages
 enum OperationKind: Int, CaseIterable, Sendable {
     case lookup, forget, getattr, open, read, release, flush, opendir, readdir, readdirplus, releasedir
     case statfs, access, readlink, getxattr, listxattr, setxattr, lseek
-    /// Everything that would change something.
-    case mutation
-}
+    case create, tmpfile, mknod, mkdir, symlink, link, unlink, rmdir, rename, setattr, write, fsync, fsyncdir
+    case fallocate, copyFileRange, removexattr
 
-/// A component's bytes: lent by the request while its callback runs, or our own.
-enum ComponentName {
-    case lent(UnsafeRawBufferPointer)
-    case owned([UInt8])
-
-    func withBytes<Result>(
-        _ body: (UnsafeRawBufferPointer) throws(FileSystemError) -> Result
-    ) throws(FileSystemError) -> Result {
-        switch self {
-        case .lent(let bytes):
-            return try body(bytes)
-        case .owned(let bytes):
-            let outcome: Swift.Result<Result, FileSystemError> = bytes.withUnsafeBytes { raw in
-                do throws(FileSystemError) {
-                    return .success(try body(raw))
-                } catch {
-                    return .failure(error)
-                }
-            }
-            return try outcome.get()
-        }
-    }
+    /// The name in metrics and log lines.
+    var label: String { self == .copyFileRange ? "copy_file_range" : "\(self)" }
 }
 
 /// One decoded request that has an answer, as a value: so that it can be run twice, at once and waiting.
-// Safety: only a lookup's name can point into the request; `detached()` copies it before the value leaves its
+// Safety: only `RequestBytes` can point into the request; `detached()` copies them before the value leaves its
 // thread.
 enum Operation: @unchecked Sendable {
-    case lookup(ComponentName, in: NodeID)
+    case lookup(RequestBytes, in: NodeID)
     case attributes(NodeID)
     case open(NodeID, flags: Int32)
     case read(HandleID, offset: Int64, count: Int)
@@ -49,8 +29,9 @@ enum Operation: @unchecked Sendable {
     case linkTarget(NodeID)
     case extendedAttribute(String, of: NodeID, room: Int)
     case extendedAttributeNames(of: NodeID, room: Int)
-    case setExtendedAttribute(String, value: [UInt8], of: NodeID)
     case statistics
+    case release(HandleID)
+    case change(Change)
 
     var kind: OperationKind {
         switch self {
@@ -64,15 +45,38 @@ enum Operation: @unchecked Sendable {
         case .linkTarget: .readlink
         case .extendedAttribute: .getxattr
         case .extendedAttributeNames: .listxattr
-        case .setExtendedAttribute: .setxattr
         case .statistics: .statfs
+        case .release: .release
+        case .change(let change): change.kind
+        }
+    }
+
+    /// Whether it would change something, so that a read-only mount refuses it.
+    var isChange: Bool {
+        switch self {
+        case .open(_, let flags): flags & O_ACCMODE != O_RDONLY || flags & O_TRUNC != 0
+        case .change(let change): change.isChange
+        default: false
+        }
+    }
+
+    /// Whether it is carried out even if nobody waits for its answer any more: what was written must not
+    /// depend on the life of who wrote it, and a handle that nobody can name again must be let go.
+    var outlivesCaller: Bool {
+        switch self {
+        case .release: true
+        case .change(let change): change.outlivesCaller
+        default: false
         }
     }
 
     /// The same operation without pointers into its request.
     func detached() -> Operation {
-        guard case .lookup(.lent(let name), let parent) = self else { return self }
-        return .lookup(.owned(Array(name)), in: parent)
+        switch self {
+        case .lookup(let name, let parent): .lookup(name.owned, in: parent)
+        case .change(let change): .change(change.detached())
+        default: self
+        }
     }
 
     /// Asks the file system; knows no kernel.
@@ -90,7 +94,7 @@ enum Operation: @unchecked Sendable {
         case .read(let handle, let offset, let count):
             return .bytes(try operations.read(handle, at: offset, count: count, patience))
         case .seek(let handle, let offset, let whence):
-            return .offset(try operations.seek(handle, from: offset, whence: whence))
+            return .offset(try operations.seek(handle, from: offset, whence: whence, patience))
         case .openDirectory(let node):
             return .openedDirectory(try operations.openDirectory(node, patience))
         case .readDirectory(let handle, let cookie, let room, let plus):
@@ -101,17 +105,20 @@ enum Operation: @unchecked Sendable {
         case .extendedAttribute(let name, let node, let room):
             return .value(try operations.extendedAttribute(name, of: node, patience), room: room)
         case .extendedAttributeNames(let node, let room):
-            let names = try operations.extendedAttributeNames(of: node)
+            let names = try operations.extendedAttributeNames(of: node, patience)
             return .value(names.flatMap { Array($0.utf8) + [0] }, room: room)
-        case .setExtendedAttribute(let name, let value, let node):
-            return try setAttribute(name, value, of: node, on: operations, patience)
         case .statistics:
             return .statistics(operations.statistics())
+        case .release(let handle):
+            try operations.release(handle, patience)
+            return .done
+        case .change(let change):
+            return try change.perform(on: operations, patience)
         }
     }
 
     private func lookup(
-        _ name: ComponentName,
+        _ name: RequestBytes,
         in parent: NodeID,
         on operations: any Operations,
         _ patience: Patience
@@ -126,21 +133,6 @@ enum Operation: @unchecked Sendable {
             return .noEntry(valid: operations.negativeValid)
         }
     }
-
-    private func setAttribute(
-        _ name: String,
-        _ value: [UInt8],
-        of node: NodeID,
-        on operations: any Operations,
-        _ patience: Patience
-    ) throws(FileSystemError) -> Answer {
-        // It takes no patience: forgetting what is known may still take a lock held over a listing's page.
-        guard patience == .waiting else { throw .wouldWait }
-        try ComponentName.owned(value).withBytes { bytes throws(FileSystemError) in
-            try operations.setExtendedAttribute(name, value: bytes, of: node)
-        }
-        return .done
-    }
 }
 
 /// What a request is answered with, errors aside.
@@ -149,6 +141,8 @@ enum Answer {
     case noEntry(valid: Duration)
     case attributes(NodeAttributes)
     case opened(OpenedFile, flags: Int32)
+    case created(NodeAttributes, OpenedFile)
+    case written(Int)
     case openedDirectory(HandleID)
     case bytes(PinnedBytes)
     case entries(DirectoryBuffer)
@@ -158,14 +152,23 @@ enum Answer {
     case statistics(FileSystemStatistics)
     case done
 
-    /// Gives back what the answer lent to the kernel, when the kernel did not take the answer.
+    /// Gives back the nodes and directories that the answer lent to the kernel, when the kernel did not take
+    /// the answer.
     func undo(on operations: any Operations) {
         switch self {
-        case .entry(let attributes): operations.forget(attributes.node, count: 1)
-        case .opened(let file, _): operations.release(file.handle)
+        case .entry(let attributes), .created(let attributes, _):
+            operations.forget(attributes.node, count: 1)
         case .openedDirectory(let handle): operations.releaseDirectory(handle)
         case .entries(let buffer): buffer.forEachNode { operations.forget($0, count: 1) }
         default: break
+        }
+    }
+
+    /// The open file that the answer lent to the kernel; closing it may take a wait.
+    var lentFile: HandleID? {
+        switch self {
+        case .opened(let file, _), .created(_, let file): file.handle
+        default: nil
         }
     }
 }
