@@ -2,8 +2,8 @@ import FileSystem
 import Metadata
 
 /// One decoded request that changes something, as a value: so that it can be run twice, at once and waiting.
-// Safety: only `RequestBytes` can point into the request; `detached()` copies them before the value leaves its
-// thread.
+// Safety: only `RequestBytes` can point into the request; `detached()` copies them before the value leaves
+// its thread.
 enum Change: @unchecked Sendable {
     case create(RequestBytes, in: NodeID, NewNode, flags: Int32)
     case createUnnamed(in: NodeID, NewNode, flags: Int32)

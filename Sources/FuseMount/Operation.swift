@@ -16,8 +16,8 @@ enum OperationKind: Int, CaseIterable, Sendable {
 }
 
 /// One decoded request that has an answer, as a value: so that it can be run twice, at once and waiting.
-// Safety: only `RequestBytes` can point into the request; `detached()` copies them before the value leaves its
-// thread.
+// Safety: only `RequestBytes` can point into the request; `detached()` copies them before the value leaves
+// its thread.
 enum Operation: @unchecked Sendable {
     case lookup(RequestBytes, in: NodeID)
     case attributes(NodeID)
