@@ -198,7 +198,8 @@ let package = Package(
         .testTarget(
             name: "FuseMountTests",
             dependencies: [
-                "FuseMount", "FileSystem", "Pages", "Threading", "CFuse3", "CMountTestSupport", logging,
+                "FuseMount", "FileSystem", "Metadata", "Pages", "Threading", "CFuse3", "CMountTestSupport",
+                logging,
             ],
             swiftSettings: swift
         ),

@@ -16,6 +16,8 @@
 
 #define INIT_EXT (UINT64_C(1) << 30)
 #define DIRECT_IO_ALLOW_MMAP (UINT64_C(1) << 36)
+// The opcode of FUSE_TMPFILE, which the headers of older kernels lack.
+#define TMPFILE 51
 
 // What afuse_reply_pieces promised on this thread, header not included; 0: nothing.
 static __thread size_t expected_bytes;
@@ -54,15 +56,11 @@ static void note_init_request(struct afuse_channel *channel, const void *message
     if (init.flags & INIT_EXT) channel->offered_flags |= (uint64_t)init.flags2 << 32;
 }
 
-// Here libfuse's threads may be cancelled, which happens to all when one finds the end of the session. What
-// libfuse does not expect it prints with perror, and a thread cancelled in perror dies with the lock of
-// stderr: whoever prints there next, or exits, waits for ever.
-static ssize_t receive_failed(void) {
-    // The connection was aborted while a request was being read: the end of the session as any other.
-    if (errno == ECONNABORTED) errno = ENODEV;
-    // libfuse allows cancelling again before it receives the next request. After ENOENT it reads at once.
-    if (errno != ENOENT) pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, NULL);
-    return -1;
+// libfuse 3.14 does not know FUSE_TMPFILE, and the kernel would never send it again. Request and reply are
+// those of FUSE_CREATE, but for the name, which is "/" and so can be told from every other one.
+static void rename_tmpfile_request(void *message, ssize_t count) {
+    struct fuse_in_header *header = message;
+    if (count >= (ssize_t)sizeof *header && header->opcode == TMPFILE) header->opcode = FUSE_CREATE;
 }
 
 static ssize_t channel_read(int fd, void *buffer, size_t count, void *userdata) {
@@ -70,6 +68,7 @@ static ssize_t channel_read(int fd, void *buffer, size_t count, void *userdata) 
     ssize_t result = read(fd, buffer, count);
     if (result < 0) return receive_failed();
     if (channel->max_pages == 0 && result > 0) note_init_request(channel, buffer, result);
+    rename_tmpfile_request(buffer, result);
     return result;
 }
 
@@ -161,8 +160,7 @@ void afuse_channel_free(struct afuse_channel *channel) { free(channel); }
 
 int afuse_channel_attach(struct afuse_channel *channel, struct fuse_session *session) {
     (void)channel;
-    // No splice_receive: requests of a reading mount are small, and libfuse would copy each one out of a
-    // pipe.
+    // No splice_receive: libfuse would copy each request out of a pipe.
     struct fuse_custom_io io = {
         .writev = channel_writev,
         .read = channel_read,

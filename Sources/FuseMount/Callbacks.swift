@@ -16,7 +16,10 @@ enum Callbacks {
         addFiles(to: &table)
         addDirectories(to: &table)
         addAttributes(to: &table)
-        addChanges(to: &table)
+        addAttributeChanges(to: &table)
+        addContentChanges(to: &table)
+        addNewNames(to: &table)
+        addNameChanges(to: &table)
         return table
     }
 
@@ -63,6 +66,7 @@ enum Callbacks {
         table.lseek = { request, _, offset, whence, info in
             serve(request, .seek(info?.pointee.fh ?? 0, from: Int64(offset), whence: whence))
         }
+        table.release = { request, _, info in serve(request, .release(info?.pointee.fh ?? 0)) }
     }
 
     private static func addDirectories(to table: inout fuse_lowlevel_ops) {
@@ -90,6 +94,12 @@ enum Callbacks {
 
     private static func addAttributes(to table: inout fuse_lowlevel_ops) {
         table.getattr = { request, node, _ in serve(request, .attributes(NodeID(node))) }
+        table.access = { request, _, mask in
+            guard let request else { return }
+            // Who checks permissions has the kernel do it, which then does not ask.
+            let isRefused = mask & W_OK != 0 && Dispatcher.of(request).options.isReadOnly
+            conclude(request, .access, errno: isRefused ? Errno.readOnly : 0)
+        }
         table.getxattr = { request, node, name, room in
             serve(request, .extendedAttribute(text(name), of: NodeID(node), room: room))
         }

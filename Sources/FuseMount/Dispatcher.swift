@@ -47,6 +47,9 @@ final class Dispatcher: Sendable {
 
     /// Runs an operation to its answer.
     func serve(_ request: Request, _ operation: Operation) {
+        guard !options.isReadOnly || !operation.isChange else {
+            return conclude(request, operation.kind, errno: Errno.readOnly)
+        }
         let start = MonotonicInstant.now
         do throws(FileSystemError) {
             let answer = try operation.perform(on: operations, .immediate)
@@ -76,6 +79,8 @@ final class Dispatcher: Sendable {
         }
         guard !isTaken else { return }
         metrics.endedWaiting()
+        // Better a thread of the mount waits than that a handle is never let go.
+        if case .release = operation { return run(operation, reply) }
         if watch.answer(reply, { $0.reply(errno: Errno.overloaded) }) != nil {
             metrics.ended(reply.kind, .refused, since: reply.start)
         }
@@ -84,13 +89,13 @@ final class Dispatcher: Sendable {
     /// Runs on a thread of the pool.
     private func run(_ operation: Operation, _ reply: PendingReply) {
         // Its caller died while it was queued.
-        guard !reply.isClaimed else { return }
+        guard !reply.isClaimed || operation.outlivesCaller else { return }
         do throws(FileSystemError) {
             let answer = try operation.perform(on: operations, .waiting)
             if let sent = watch.answer(reply, { $0.reply(answer, directIO: options.directIO) }) {
                 conclude(reply.kind, answer, sent, start: reply.start)
             } else {
-                answer.undo(on: operations)
+                undo(answer)
             }
         } catch {
             guard watch.answer(reply, { $0.reply(errno: Errno.of(error)) }) != nil else { return }
@@ -111,9 +116,24 @@ final class Dispatcher: Sendable {
             metrics.sent(sent)
         } else {
             // ENOENT: the request was interrupted; the kernel never learns of the handle or the node.
-            answer.undo(on: operations)
+            undo(answer)
         }
         metrics.ended(kind, sent.status == 0 ? .ok : .lost, since: start)
+    }
+
+    /// Gives back what a lost answer lent to the kernel.
+    private func undo(_ answer: Answer) {
+        answer.undo(on: operations)
+        guard let handle = answer.lentFile else { return }
+        do throws(FileSystemError) {
+            try operations.release(handle, .immediate)
+        } catch .wouldWait {
+            let operations = operations
+            let release: @Sendable () -> Void = { try? operations.release(handle, .waiting) }
+            if !handOver(release) { release() }
+        } catch {
+            failures.note(.release, error)
+        }
     }
 
     private func failed(_ kind: OperationKind, _ error: FileSystemError, start: MonotonicInstant) {

@@ -39,7 +39,7 @@ final class FailureLog: Sendable {
             metrics.suppressedLine()
             return
         }
-        var metadata: Logger.Metadata = ["operation": "\(kind)", "reason": "\(text)"]
+        var metadata: Logger.Metadata = ["operation": "\(kind.label)", "reason": "\(text)"]
         if suppressed > 0 { metadata["suppressed"] = "\(suppressed)" }
         logger.warning("operation failed", metadata: metadata)
     }

@@ -236,7 +236,8 @@ public final class FuseSession: Sendable {
             "FUSE session agreed",
             metadata: [
                 "protocol": "\(agreed.protocolMajor).\(agreed.protocolMinor)",
-                "maxRead": "\(agreed.maxReadBytes)", "maxReadahead": "\(agreed.maxReadaheadBytes)",
+                "maxRead": "\(agreed.maxReadBytes)", "maxWrite": "\(agreed.maxWriteBytes)",
+                "maxReadahead": "\(agreed.maxReadaheadBytes)",
                 "maxBackground": "\(agreed.maxBackground)",
                 "capabilities": "\(agreed.capabilities.joined(separator: ","))",
                 "flags": "\(String(flags, radix: 16))",

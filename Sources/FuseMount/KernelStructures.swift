@@ -21,6 +21,13 @@ extension timespec {
         }
         self.init(tv_sec: Int(seconds), tv_nsec: Int(rest))
     }
+
+    /// Nanoseconds since 1970; the nearest that there is if that is more than 64 bits hold.
+    var nanoseconds: Int64 {
+        let (product, overflow) = Int64(tv_sec).multipliedReportingOverflow(by: 1_000_000_000)
+        let (sum, sumOverflow) = product.addingReportingOverflow(Int64(tv_nsec))
+        return overflow || sumOverflow ? (tv_sec < 0 ? .min : .max) : sum
+    }
 }
 
 extension stat {

@@ -48,14 +48,14 @@ final class MountMetrics: Sendable {
             Outcome.allCases.map { outcome in
                 Counter(
                     label: "alluxio_fuse_result_total",
-                    dimensions: [("method", "\(kind)"), ("state", "\(outcome)")]
+                    dimensions: [("method", kind.label), ("state", "\(outcome)")]
                 )
             }
         }
         latencies = OperationKind.allCases.map { kind in
             Timer(
                 label: "alluxio_fuse_call_latency_ms",
-                dimensions: [("method", "\(kind)")],
+                dimensions: [("method", kind.label)],
                 preferredDisplayUnit: .milliseconds
             )
         }

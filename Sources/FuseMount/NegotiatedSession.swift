@@ -9,6 +9,8 @@ public struct NegotiatedSession: Hashable, Sendable {
     public var protocolMinor = 0
     /// The largest read in bytes.
     public var maxReadBytes = 0
+    /// The largest write in bytes; less where the kernel's requests cannot hold that much.
+    public var maxWriteBytes = 0
     /// The kernel's read-ahead in bytes, as offered.
     public var maxReadaheadBytes = 0
     /// The most read-ahead requests under way.
@@ -19,6 +21,9 @@ public struct NegotiatedSession: Hashable, Sendable {
     public var capabilities: [String] = []
     /// What the reply to INIT took of the kernel's flags, the second word in the upper half.
     public var acceptedFlags: UInt64 = 0
+
+    /// The largest write that the kernel may send, in bytes: 256 pages, the most it does by itself.
+    static let writeBytesMaximum = 1 << 20
 
     private static let names: [(Int32, String)] = [
         (FUSE_CAP_ASYNC_READ, "async_read"), (FUSE_CAP_ATOMIC_O_TRUNC, "atomic_o_trunc"),
@@ -31,8 +36,11 @@ public struct NegotiatedSession: Hashable, Sendable {
 
     /// Decides on INIT: sets what the reply will say.
     static func negotiate(_ connection: inout fuse_conn_info, _ options: MountOptions) -> NegotiatedSession {
-        // No writeback cache; no SPLICE_READ, for requests of a reading mount are small. Contents of an inode
-        // never change, so pages need no look at the attributes, which AUTO_INVAL_DATA would give them.
+        // No writeback cache: an error must reach the write, and another mount must see what was written. No
+        // SPLICE_READ: what is written is looked at, so that libfuse would copy it out of its pipe. No
+        // HANDLE_KILLPRIV: the kernel then takes set-user-ID bits away by SETATTR. No DONT_MASK and no
+        // POSIX_ACL: the kernel applies the umask. Others' changes come as new inodes, so pages need no look
+        // at the attributes, which AUTO_INVAL_DATA would give them.
         var wanted =
             FUSE_CAP_ASYNC_READ | FUSE_CAP_PARALLEL_DIROPS | FUSE_CAP_ASYNC_DIO | FUSE_CAP_ATOMIC_O_TRUNC
             | FUSE_CAP_SPLICE_WRITE | FUSE_CAP_EXPLICIT_INVAL_DATA | FUSE_CAP_CACHE_SYMLINKS
@@ -45,8 +53,9 @@ public struct NegotiatedSession: Hashable, Sendable {
         connection.want = UInt32(wanted) & connection.capable
         let readBytes = options.readBytes(pipeBytesMaximum: Pipes.bytesMaximum)
         connection.max_read = UInt32(readBytes)
-        // It also bounds the pages of a request, reads included.
-        connection.max_write = UInt32(max(readBytes, 128 << 10))
+        // It also bounds the pages of a request, reads included, which have their own bound. libfuse takes it
+        // back to what the kernel's requests can hold.
+        connection.max_write = UInt32(Self.writeBytesMaximum)
         connection.max_background = UInt32(clamping: min(max(options.maxBackground, 1), 65535))
         let threshold = options.congestionThreshold ?? options.maxBackground * 3 / 4
         connection.congestion_threshold = UInt32(clamping: min(max(threshold, 1), options.maxBackground))
@@ -57,6 +66,7 @@ public struct NegotiatedSession: Hashable, Sendable {
         protocolMajor = Int(connection.proto_major)
         protocolMinor = Int(connection.proto_minor)
         maxReadBytes = Int(connection.max_read)
+        maxWriteBytes = Int(connection.max_write)
         maxReadaheadBytes = Int(connection.max_readahead)
         maxBackground = Int(connection.max_background)
         congestionThreshold = Int(connection.congestion_threshold)

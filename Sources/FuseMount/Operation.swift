@@ -1,4 +1,5 @@
 import FileSystem
+import Glibc
 import Pages
 
 /// What requests are counted by.
@@ -6,46 +7,17 @@ import Pages
 /// The names are those of the libfuse operations.
 enum OperationKind: Int, CaseIterable, Sendable {
     case lookup, forget, getattr, open, read, release, flush, opendir, readdir, readdirplus, releasedir
-    case statfs, readlink, getxattr, listxattr, lseek
-    case create, mknod, mkdir, symlink, link, unlink, rmdir, rename
-    case setattr, setxattr, removexattr, write, fsync, fsyncdir, fallocate, copy_file_range
-}
+    case statfs, access, readlink, getxattr, listxattr, setxattr, lseek
+    case create, tmpfile, mknod, mkdir, symlink, link, unlink, rmdir, rename, setattr, write, fsync, fsyncdir
+    case fallocate, copyFileRange, removexattr
 
-/// A name or contents: lent by the request while its callback runs, or our own.
-enum RequestBytes {
-    case lent(UnsafeRawBufferPointer)
-    case owned([UInt8])
-
-    /// The same bytes, our own.
-    func detached() -> RequestBytes {
-        switch self {
-        case .lent(let bytes): .owned(Array(bytes))
-        case .owned: self
-        }
-    }
-
-    func withBytes<Result>(
-        _ body: (UnsafeRawBufferPointer) throws(FileSystemError) -> Result
-    ) throws(FileSystemError) -> Result {
-        switch self {
-        case .lent(let bytes):
-            return try body(bytes)
-        case .owned(let bytes):
-            let outcome: Swift.Result<Result, FileSystemError> = bytes.withUnsafeBytes { raw in
-                do throws(FileSystemError) {
-                    return .success(try body(raw))
-                } catch {
-                    return .failure(error)
-                }
-            }
-            return try outcome.get()
-        }
-    }
+    /// The name in metrics and log lines.
+    var label: String { self == .copyFileRange ? "copy_file_range" : "\(self)" }
 }
 
 /// One decoded request that has an answer, as a value: so that it can be run twice, at once and waiting.
-// Safety: names and contents can point into the request; `detached()` copies them before the value leaves its
-// thread.
+// Safety: only `RequestBytes` can point into the request; `detached()` copies them before the value leaves
+// its thread.
 enum Operation: @unchecked Sendable {
     case lookup(RequestBytes, in: NodeID)
     case attributes(NodeID)
@@ -58,6 +30,7 @@ enum Operation: @unchecked Sendable {
     case extendedAttribute(String, of: NodeID, room: Int)
     case extendedAttributeNames(of: NodeID, room: Int)
     case statistics
+    case release(HandleID)
     case change(Change)
 
     var kind: OperationKind {
@@ -73,14 +46,34 @@ enum Operation: @unchecked Sendable {
         case .extendedAttribute: .getxattr
         case .extendedAttributeNames: .listxattr
         case .statistics: .statfs
+        case .release: .release
         case .change(let change): change.kind
+        }
+    }
+
+    /// Whether it would change something, so that a read-only mount refuses it.
+    var isChange: Bool {
+        switch self {
+        case .open(_, let flags): flags & O_ACCMODE != O_RDONLY || flags & O_TRUNC != 0
+        case .change(let change): change.isChange
+        default: false
+        }
+    }
+
+    /// Whether it is carried out even if nobody waits for its answer any more: what was written must not
+    /// depend on the life of who wrote it, and a handle that nobody can name again must be let go.
+    var outlivesCaller: Bool {
+        switch self {
+        case .release: true
+        case .change(let change): change.outlivesCaller
+        default: false
         }
     }
 
     /// The same operation without pointers into its request.
     func detached() -> Operation {
         switch self {
-        case .lookup(let name, let parent): .lookup(name.detached(), in: parent)
+        case .lookup(let name, let parent): .lookup(name.owned, in: parent)
         case .change(let change): .change(change.detached())
         default: self
         }
@@ -101,7 +94,7 @@ enum Operation: @unchecked Sendable {
         case .read(let handle, let offset, let count):
             return .bytes(try operations.read(handle, at: offset, count: count, patience))
         case .seek(let handle, let offset, let whence):
-            return .offset(try operations.seek(handle, from: offset, whence: whence))
+            return .offset(try operations.seek(handle, from: offset, whence: whence, patience))
         case .openDirectory(let node):
             return .openedDirectory(try operations.openDirectory(node, patience))
         case .readDirectory(let handle, let cookie, let room, let plus):
@@ -116,6 +109,9 @@ enum Operation: @unchecked Sendable {
             return .value(names.flatMap { Array($0.utf8) + [0] }, room: room)
         case .statistics:
             return .statistics(operations.statistics())
+        case .release(let handle):
+            try operations.release(handle, patience)
+            return .done
         case .change(let change):
             return try change.perform(on: operations, patience)
         }
@@ -145,7 +141,8 @@ enum Answer {
     case noEntry(valid: Duration)
     case attributes(NodeAttributes)
     case opened(OpenedFile, flags: Int32)
-    case created(NodeAttributes, OpenedFile, flags: Int32)
+    case created(NodeAttributes, OpenedFile)
+    case written(Int)
     case openedDirectory(HandleID)
     case bytes(PinnedBytes)
     case entries(DirectoryBuffer)
@@ -156,17 +153,23 @@ enum Answer {
     case statistics(FileSystemStatistics)
     case done
 
-    /// Gives back what the answer lent to the kernel, when the kernel did not take the answer.
+    /// Gives back the nodes and directories that the answer lent to the kernel, when the kernel did not take
+    /// the answer.
     func undo(on operations: any Operations) {
         switch self {
-        case .entry(let attributes): operations.forget(attributes.node, count: 1)
-        case .opened(let file, _): try? operations.release(file.handle, .waiting)
-        case .created(let node, let file, _):
-            try? operations.release(file.handle, .waiting)
-            operations.forget(node.node, count: 1)
+        case .entry(let attributes), .created(let attributes, _):
+            operations.forget(attributes.node, count: 1)
         case .openedDirectory(let handle): operations.releaseDirectory(handle)
         case .entries(let buffer): buffer.forEachNode { operations.forget($0, count: 1) }
         default: break
+        }
+    }
+
+    /// The open file that the answer lent to the kernel; closing it may take a wait.
+    var lentFile: HandleID? {
+        switch self {
+        case .opened(let file, _), .created(_, let file): file.handle
+        default: nil
         }
     }
 }

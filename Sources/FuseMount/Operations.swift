@@ -23,7 +23,7 @@ public protocol Operations: AnyObject, Sendable {
     /// The attributes of a node.
     func attributes(of node: NodeID, _ patience: Patience) throws(FileSystemError) -> NodeAttributes
 
-    /// Opens a file. `flags` are those of open(2).
+    /// Opens a file. `flags` are those of open(2), `O_TRUNC` and `O_APPEND` included.
     func open(_ node: NodeID, flags: Int32, _ patience: Patience) throws(FileSystemError) -> OpenedFile
 
     /// Reads from an open file.
@@ -34,11 +34,17 @@ public protocol Operations: AnyObject, Sendable {
         _ patience: Patience
     ) throws(FileSystemError) -> PinnedBytes
 
-    /// Closes an open file.
+    /// Closes an open file, once it returns or throws anything but ``FileSystemError/wouldWait``. What it
+    /// throws reaches nobody.
     func release(_ handle: HandleID, _ patience: Patience) throws(FileSystemError)
 
     /// Finds data or a hole in an open file.
-    func seek(_ handle: HandleID, from offset: Int64, whence: Int32) throws(FileSystemError) -> Int64
+    func seek(
+        _ handle: HandleID,
+        from offset: Int64,
+        whence: Int32,
+        _ patience: Patience
+    ) throws(FileSystemError) -> Int64
 
     /// Opens a directory.
     func openDirectory(_ node: NodeID, _ patience: Patience) throws(FileSystemError) -> HandleID
@@ -71,9 +77,9 @@ public protocol Operations: AnyObject, Sendable {
     /// The totals that `statfs` shows.
     func statistics() -> FileSystemStatistics
 
-    // MARK: Changes
+    // MARK: Making and removing names
 
-    /// Makes and opens a regular file; counts one kernel reference to the node.
+    /// Makes a file and opens it; counts one kernel reference to the node. `flags` are those of open(2).
     func create(
         _ name: UnsafeRawBufferPointer,
         in parent: NodeID,
@@ -82,7 +88,16 @@ public protocol Operations: AnyObject, Sendable {
         _ patience: Patience
     ) throws(FileSystemError) -> (node: NodeAttributes, file: OpenedFile)
 
-    /// Makes anything else, or an empty file; counts one kernel reference to the node.
+    /// Makes a file that has no name (`O_TMPFILE`) and opens it; counts one kernel reference to the node,
+    /// which ``link(_:to:in:_:)`` may later give a name in the file system of `parent`.
+    func createUnnamed(
+        in parent: NodeID,
+        _ new: NewNode,
+        flags: Int32,
+        _ patience: Patience
+    ) throws(FileSystemError) -> (node: NodeAttributes, file: OpenedFile)
+
+    /// Makes a directory, symbolic link, special file or empty file; counts one kernel reference.
     func make(
         _ name: UnsafeRawBufferPointer,
         in parent: NodeID,
@@ -90,7 +105,7 @@ public protocol Operations: AnyObject, Sendable {
         _ patience: Patience
     ) throws(FileSystemError) -> NodeAttributes
 
-    /// Gives a file one more name; counts one kernel reference to the node.
+    /// Makes one more name of a file; counts one kernel reference to what it returns.
     func link(
         _ node: NodeID,
         to name: UnsafeRawBufferPointer,
@@ -112,7 +127,7 @@ public protocol Operations: AnyObject, Sendable {
         _ patience: Patience
     ) throws(FileSystemError)
 
-    /// Gives a file or directory another name.
+    /// Moves a name.
     func rename(
         _ name: UnsafeRawBufferPointer,
         in parent: NodeID,
@@ -122,7 +137,9 @@ public protocol Operations: AnyObject, Sendable {
         _ patience: Patience
     ) throws(FileSystemError)
 
-    /// Changes length, mode, owner or times.
+    // MARK: Changing files
+
+    /// Changes attributes or the length, through an open file if `handle` is not nil.
     func change(
         _ node: NodeID,
         _ change: NodeChange,
@@ -130,7 +147,7 @@ public protocol Operations: AnyObject, Sendable {
         _ patience: Patience
     ) throws(FileSystemError) -> NodeAttributes
 
-    /// Writes to an open file.
+    /// Writes to an open file; gives how many bytes were written. `bytes` are valid during the call only.
     func write(
         _ handle: HandleID,
         at offset: Int64,
@@ -138,16 +155,16 @@ public protocol Operations: AnyObject, Sendable {
         _ patience: Patience
     ) throws(FileSystemError) -> Int
 
-    /// Stores what was changed, as close(2) wants it.
+    /// One of the descriptors of an open file is closed; what it throws is what close(2) says.
     func flush(_ handle: HandleID, _ patience: Patience) throws(FileSystemError)
 
-    /// Makes what was changed durable.
+    /// Makes what was written durable.
     func sync(_ handle: HandleID, dataOnly: Bool, _ patience: Patience) throws(FileSystemError)
 
-    /// Makes what was changed of a directory's names durable.
+    /// Makes the names of an open directory durable.
     func syncDirectory(_ handle: HandleID, _ patience: Patience) throws(FileSystemError)
 
-    /// Reserves, erases or zeros a range, as fallocate(2) wants it.
+    /// Reserves or frees room in an open file; `mode` is that of fallocate(2).
     func allocate(
         _ handle: HandleID,
         mode: Int32,
@@ -156,10 +173,11 @@ public protocol Operations: AnyObject, Sendable {
         _ patience: Patience
     ) throws(FileSystemError)
 
-    /// Copies bytes from one open file to another, or inside of one.
+    /// Copies bytes between open files, or inside of one; gives how many. With
+    /// ``FileSystemError/unsupported`` or ``FileSystemError/crossDevice`` the kernel reads and writes.
     func copy(
         from source: HandleID,
-        at offset: Int64,
+        at sourceOffset: Int64,
         to target: HandleID,
         at targetOffset: Int64,
         count: Int,
@@ -181,6 +199,23 @@ public protocol Operations: AnyObject, Sendable {
         of node: NodeID,
         _ patience: Patience
     ) throws(FileSystemError)
+}
+
+extension Operations {
+    /// A file system that has no files without names.
+    /// - Parameters:
+    ///   - parent: Not looked at.
+    ///   - new: Not looked at.
+    ///   - flags: Not looked at.
+    ///   - patience: Not looked at.
+    /// - Returns: Never.
+    /// - Throws: ``FileSystemError/unsupported``, which open(2) shows as EOPNOTSUPP.
+    public func createUnnamed(
+        in parent: NodeID,
+        _ new: NewNode,
+        flags: Int32,
+        _ patience: Patience
+    ) throws(FileSystemError) -> (node: NodeAttributes, file: OpenedFile) { throw .unsupported }
 }
 
 extension FileSystem: Operations {}

@@ -27,6 +27,12 @@ struct Request: @unchecked Sendable {
     /// there.
     var caller: pid_t { fuse_req_ctx(raw).pointee.pid }
 
+    /// Who asks.
+    var identity: Caller {
+        let context = fuse_req_ctx(raw).pointee
+        return Caller(uid: context.uid, gid: context.gid, pid: context.pid)
+    }
+
     /// Its identity among requests that are not answered.
     var key: UInt { UInt(bitPattern: raw) }
 
@@ -53,13 +59,17 @@ struct Request: @unchecked Sendable {
             var attributes = stat(node)
             return Sent(status: fuse_reply_attr(raw, &attributes, node.attributesValid.seconds))
         case .opened(let file, let flags):
-            return replyOpened(file, flags: flags, directIO: directIO)
-        case .created(let node, let file, let flags):
+            var info = fuse_file_info(file, directIO: directIO)
+            // Nothing is ever dirty in a file that was opened for reading, so close need not ask.
+            info.noflush = flags & O_ACCMODE == O_RDONLY ? 1 : 0
+            return Sent(status: fuse_reply_open(raw, &info))
+        case .created(let node, let file):
             var entry = fuse_entry_param(node)
-            var info = opened(file, flags: flags, directIO: directIO)
-            // It is stored when it is closed, also if nothing is written.
-            info.noflush = 0
+            // A new file is dirty until it is stored, however it was opened.
+            var info = fuse_file_info(file, directIO: directIO)
             return Sent(status: fuse_reply_create(raw, &entry, &info))
+        case .written(let count):
+            return Sent(status: fuse_reply_write(raw, count))
         case .openedDirectory(let handle):
             var info = fuse_file_info()
             info.fh = handle
@@ -89,21 +99,6 @@ struct Request: @unchecked Sendable {
         var nothing = fuse_entry_param()
         nothing.entry_timeout = valid.seconds
         return Sent(status: fuse_reply_entry(raw, &nothing))
-    }
-
-    private func replyOpened(_ file: OpenedFile, flags: Int32, directIO: Bool) -> Sent {
-        var info = opened(file, flags: flags, directIO: directIO)
-        return Sent(status: fuse_reply_open(raw, &info))
-    }
-
-    private func opened(_ file: OpenedFile, flags: Int32, directIO: Bool) -> fuse_file_info {
-        var info = fuse_file_info()
-        info.fh = file.handle
-        info.keep_cache = file.keepsKernelPages ? 1 : 0
-        info.direct_io = directIO ? 1 : 0
-        // Nothing is ever dirty in a file that was opened for reading, so close need not ask.
-        info.noflush = flags & O_ACCMODE == O_RDONLY ? 1 : 0
-        return info
     }
 
     private func reply(buffer: UnsafeRawBufferPointer) -> Sent {
@@ -139,6 +134,16 @@ struct Request: @unchecked Sendable {
                 )
             }
         }
+    }
+}
+
+extension fuse_file_info {
+    /// An opened file.
+    fileprivate init(_ file: OpenedFile, directIO: Bool) {
+        self.init()
+        fh = file.handle
+        keep_cache = file.keepsKernelPages ? 1 : 0
+        direct_io = directIO ? 1 : 0
     }
 }
 

@@ -24,6 +24,32 @@ int test_setxattr(const char *path, const char *name, const void *value, size_t 
     return setxattr(path, name, value, size, 0);
 }
 
+int test_setxattr_flags(const char *path, const char *name, const void *value, size_t size, int flags) {
+    return setxattr(path, name, value, size, flags);
+}
+
+int test_renameat2(const char *path, const char *target, unsigned flags) {
+    return renameat2(AT_FDCWD, path, AT_FDCWD, target, flags);
+}
+
+int test_fallocate(int fd, int mode, off_t offset, off_t count) {
+    return fallocate(fd, mode, offset, count);
+}
+
+ssize_t test_copy_file_range(int in, off_t in_offset, int out, off_t out_offset, size_t count) {
+    return copy_file_range(in, &in_offset, out, &out_offset, count, 0);
+}
+
+int test_open_unnamed(const char *directory, mode_t mode) {
+    return open(directory, O_TMPFILE | O_RDWR | O_CLOEXEC, mode);
+}
+
+int test_name_file(int fd, const char *path) {
+    char link[64];
+    snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
+    return linkat(AT_FDCWD, link, AT_FDCWD, path, AT_SYMLINK_FOLLOW);
+}
+
 int test_removexattr(const char *path, const char *name) { return removexattr(path, name); }
 
 size_t test_resident_pages(int fd, size_t bytes) {

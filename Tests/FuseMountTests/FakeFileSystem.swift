@@ -1,11 +1,12 @@
 @testable import FileSystem
 import FuseMount
 import Glibc
+import Metadata
 import Pages
 import Synchronization
 
 /// A file system in memory that counts what it is asked, and can be told to stall or fail.
-final class FakeFileSystem: Operations {
+final class FakeFileSystem: UnchangedOperations {
     enum Contents: Sendable {
         case directory([String])
         case memory([UInt8])
@@ -195,7 +196,7 @@ final class FakeFileSystem: Operations {
     private static func bytes(_ contents: Contents, at offset: Int, count: Int) -> PinnedBytes {
         switch contents {
         case .memory(let bytes):
-            let part = Heap(Array(bytes.dropFirst(offset).prefix(count)))
+            let part = TestBytes(Array(bytes.dropFirst(offset).prefix(count)))
             return PinnedBytes(pieces: part.bytes.isEmpty ? [] : [.memory(part.bytes)], pin: part)
         case .file(let descriptor, let size, let pieceBytes):
             let pieces = split(offset, min(offset + count, size), pieceBytes)
@@ -204,7 +205,7 @@ final class FakeFileSystem: Operations {
                 pin: nil
             )
         case .mixed(let bytes, let descriptor, let pieceBytes):
-            let heap = Heap(bytes)
+            let heap = TestBytes(bytes)
             let pieces = split(offset, min(offset + count, bytes.count), pieceBytes)
             return PinnedBytes(
                 pieces: pieces.enumerated().map { index, piece in
@@ -224,9 +225,16 @@ final class FakeFileSystem: Operations {
         stride(from: start, to: max(end, start), by: step).map { ($0, min(step, end - $0)) }
     }
 
-    func release(_ handle: HandleID) { _ = state.withLock { $0.handles.removeValue(forKey: handle) } }
+    func release(_ handle: HandleID, _ patience: Patience) {
+        _ = state.withLock { $0.handles.removeValue(forKey: handle) }
+    }
 
-    func seek(_ handle: HandleID, from offset: Int64, whence: Int32) throws(FileSystemError) -> Int64 {
+    func seek(
+        _ handle: HandleID,
+        from offset: Int64,
+        whence: Int32,
+        _ patience: Patience
+    ) throws(FileSystemError) -> Int64 {
         guard let id = state.withLock({ $0.handles[handle] }) else { throw .invalid }
         let size = attributes(id, try node(id)).size
         guard offset < size else { throw .noSuchOffset }
@@ -278,7 +286,7 @@ final class FakeFileSystem: Operations {
         }
     }
 
-    func releaseDirectory(_ handle: HandleID) { release(handle) }
+    func releaseDirectory(_ handle: HandleID) { release(handle, .immediate) }
 
     func linkTarget(of id: NodeID, _ patience: Patience) throws(FileSystemError) -> [UInt8] {
         guard case .link(let target) = try node(id).contents else { throw .invalid }
@@ -294,15 +302,21 @@ final class FakeFileSystem: Operations {
         return Array("0123456789".utf8)
     }
 
-    func extendedAttributeNames(of node: NodeID) throws(FileSystemError) -> [String] {
+    func extendedAttributeNames(
+        of node: NodeID,
+        _ patience: Patience
+    ) throws(FileSystemError) -> [String] {
         ["user.alluxio.uri", "user.alluxio.etag"]
     }
 
     func setExtendedAttribute(
         _ name: String,
         value: UnsafeRawBufferPointer,
-        of node: NodeID
+        _ presence: AttributePresence,
+        of node: NodeID,
+        _ patience: Patience
     ) throws(FileSystemError) {
+        guard name == "user.alluxio.invalidate" else { throw .readOnly }
         state.withLock { $0.calls.attributesSet.append("\(node) \(String(decoding: value, as: UTF8.self))") }
     }
 
@@ -311,18 +325,4 @@ final class FakeFileSystem: Operations {
         totals.blocks = 1 << 30
         return totals
     }
-}
-
-/// Bytes that stay where they are.
-private final class Heap: Pin {
-    // Safety: written once, before anybody else can see it.
-    nonisolated(unsafe) let bytes: UnsafeRawBufferPointer
-
-    init(_ contents: [UInt8]) {
-        let copy = UnsafeMutableRawBufferPointer.allocate(byteCount: contents.count, alignment: 16)
-        copy.copyBytes(from: contents)
-        bytes = UnsafeRawBufferPointer(copy)
-    }
-
-    deinit { bytes.deallocate() }
 }
