@@ -56,6 +56,17 @@ static void note_init_request(struct afuse_channel *channel, const void *message
     if (init.flags & INIT_EXT) channel->offered_flags |= (uint64_t)init.flags2 << 32;
 }
 
+// Here libfuse's threads may be cancelled, which happens to all when one finds the end of the session. What
+// libfuse does not expect it prints with perror, and a thread cancelled in perror dies with the lock of
+// stderr: whoever prints there next, or exits, waits for ever.
+static ssize_t receive_failed(void) {
+    // The connection was aborted while a request was being read: the end of the session as any other.
+    if (errno == ECONNABORTED) errno = ENODEV;
+    // libfuse allows cancelling again before it receives the next request. After ENOENT it reads at once.
+    if (errno != ENOENT) pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, NULL);
+    return -1;
+}
+
 // libfuse 3.14 does not know FUSE_TMPFILE, and the kernel would never send it again. Request and reply are
 // those of FUSE_CREATE, but for the name, which is "/" and so can be told from every other one.
 static void rename_tmpfile_request(void *message, ssize_t count) {

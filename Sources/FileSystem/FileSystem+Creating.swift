@@ -51,6 +51,38 @@ extension FileSystem {
         return (describe(snapshot, validFor: ownTrust), try openNew(snapshot.node, path, writer))
     }
 
+    /// Makes and opens a file without a name (`O_TMPFILE`): staged here, in the store only if
+    /// ``link(_:to:in:_:)`` names it.
+    ///
+    /// Counts one kernel reference to the node.
+    /// - Parameters:
+    ///   - parent: The directory whose file system it is in.
+    ///   - new: Mode and caller.
+    ///   - flags: Those of open(2).
+    ///   - patience: Not needed.
+    /// - Returns: The node and its handle.
+    /// - Throws: ``FileSystemError``.
+    public func createUnnamed(
+        in parent: NodeID,
+        _ new: NewNode,
+        flags: Int32,
+        _ patience: Patience
+    ) throws(FileSystemError) -> (node: NodeAttributes, file: OpenedFile) {
+        let parts = try writable()
+        let (directory, path) = try inodes.child(Self.unnamed, of: parent)
+        let attributes = pendingAttributes(entry(new, in: directory, type: UInt32(S_IFREG)))
+        let writer = Writer(staged: try parts.staging.makeFile(), base: nil, version: nil, condition: .absent)
+        writer.orphan()
+        let snapshot = try inodes.createUnnamed(in: directory, as: attributes)
+        return (describe(snapshot, validFor: ownTrust), try openNew(snapshot.node, path, writer))
+    }
+
+    /// The name of what has none.
+    private static var unnamed: UnsafeRawBufferPointer {
+        let text: StaticString = "/"
+        return UnsafeRawBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount)
+    }
+
     /// Makes a directory, a symbolic link, a special file or an empty regular file.
     ///
     /// Counts one kernel reference to the node.
@@ -102,7 +134,9 @@ extension FileSystem {
         guard try find(path, .waiting) == nil else { throw .exists }
         let (snapshot, existing) = try inodes.find(node)
         guard snapshot.node.kind != .directory else { throw .notPermitted }
-        guard !snapshot.flags.contains(.unlinked) else { throw .notFound }
+        if snapshot.flags.contains(.unlinked) {
+            return try nameUnnamed(snapshot.node, name, in: directory, path, parts)
+        }
         // A link is a name of what the store has.
         if let file = handles.file(of: node), file.writer?.isPending == true { try commit(file, .waiting) }
         let held = try hold(snapshot.node)
@@ -119,6 +153,29 @@ extension FileSystem {
     }
 
     // MARK: Parts of them
+
+    /// Gives a file of `O_TMPFILE` its first name, and stores it.
+    private func nameUnnamed(
+        _ node: Node,
+        _ name: UnsafeRawBufferPointer,
+        in directory: Node,
+        _ path: RelativePath,
+        _ parts: WritingParts
+    ) throws(FileSystemError) -> NodeAttributes {
+        guard let file = handles.file(of: node.id), let writer = file.writer, writer.adopt() else {
+            throw .notFound
+        }
+        inodes.name(node, name, in: directory)
+        namespace.pend(path, knownAttributes(of: try inodes.find(node.id).snapshot))
+        do throws(FileSystemError) {
+            try commit(file, .waiting)
+        } catch {
+            namespace.drop(path)
+            throw error
+        }
+        touch(directory)
+        return describe(try inodes.find(node.id).snapshot, validFor: ownTrust)
+    }
 
     /// A directory, and the path of a name that may be made in it.
     func newName(

@@ -180,10 +180,16 @@ extension FileSystem {
     ///   - handle: An open file.
     ///   - offset: Where to start, in bytes.
     ///   - whence: SEEK_DATA (3) or SEEK_HOLE (4).
+    ///   - patience: Not needed: the length is known.
     /// - Returns: `offset` for data, the file's size for a hole.
     /// - Throws: ``FileSystemError/noSuchOffset`` at or past the end, ``FileSystemError/invalid`` for another
     ///   `whence`.
-    public func seek(_ handle: HandleID, from offset: Int64, whence: Int32) throws(FileSystemError) -> Int64 {
+    public func seek(
+        _ handle: HandleID,
+        from offset: Int64,
+        whence: Int32,
+        _ patience: Patience
+    ) throws(FileSystemError) -> Int64 {
         guard let file = handles.file(handle) else { throw .invalid }
         guard whence == seekData || whence == seekHole else { throw .invalid }
         let size = file.writer?.size ?? file.version.size

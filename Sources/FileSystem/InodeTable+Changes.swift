@@ -39,6 +39,28 @@ extension InodeTable {
         }
     }
 
+    /// A node that is at no path yet, with one kernel reference.
+    func createUnnamed(in directory: Node, as attributes: Attributes) throws(FileSystemError) -> Snapshot {
+        try state.withLock { state throws(FileSystemError) in
+            let nothing = UnsafeRawBufferPointer(start: nil, count: 0)
+            let node = try state.make(nothing, directory, attributes, nodesMaximum)
+            node.lookups = 1
+            node.flags.formUnion([.changing, .ownTimes, .unlinked])
+            return Snapshot(of: node)
+        }
+    }
+
+    /// Gives a node that is at no path a name; counts one kernel reference.
+    func name(_ node: Node, _ name: UnsafeRawBufferPointer, in directory: Node) {
+        state.withLock { state in
+            if let known = state.find(name, in: directory) { state.detach(name, in: directory, from: known) }
+            node.rename(name, in: directory)
+            node.flags.subtract([.unlinked, .replaced])
+            state.current.insert(node)
+            node.lookups += 1
+        }
+    }
+
     /// Notes that this mount changed the contents, which the store does not know yet.
     func changed(_ node: Node, size: Int64, native: POSIXAttributes, modified: Int64) {
         state.withLock { _ in

@@ -1,3 +1,5 @@
+import Metadata
+
 /// Who asks for a change.
 public struct Caller: Hashable, Sendable {
     /// User, as the file system sees it.
@@ -71,4 +73,29 @@ public struct NodeChange: Hashable, Sendable {
 
     /// A change of nothing.
     public init() {}
+}
+
+extension NodeChange {
+    /// Whether anything but the length is to be changed.
+    var hasAttributes: Bool {
+        permissions != nil || uid != nil || gid != nil || accessed != nil || modified != nil
+    }
+
+    /// The change without the length, at a moment.
+    func attributes(at now: Int64) -> AttributeChange {
+        func moment(_ time: TimeChange?) -> Int64? {
+            switch time {
+            case nil: nil
+            case .now?: now
+            case .at(let time)?: time
+            }
+        }
+        var change = AttributeChange(changed: moment(changed) ?? now)
+        change.permissions = permissions
+        change.uid = uid
+        change.gid = gid
+        change.accessed = moment(accessed)
+        change.modified = moment(modified)
+        return change
+    }
 }

@@ -12,6 +12,8 @@ enum Errno {
     static let interrupted: Int32 = EINTR
     /// The mount is going away under a waiting caller.
     static let unmounted: Int32 = ENODEV
+    /// Everything that would change something.
+    static let readOnly: Int32 = EROFS
     /// The attribute's value does not fit into the caller's buffer.
     static let valueTooLong: Int32 = ERANGE
     /// A session is run that is not mounted.

@@ -149,7 +149,6 @@ enum Answer {
     case text([UInt8])
     case value([UInt8], room: Int)
     case offset(Int64)
-    case written(Int)
     case statistics(FileSystemStatistics)
     case done
 

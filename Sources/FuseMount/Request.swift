@@ -74,8 +74,6 @@ struct Request: @unchecked Sendable {
             var info = fuse_file_info()
             info.fh = handle
             return Sent(status: fuse_reply_open(raw, &info))
-        case .written(let count):
-            return Sent(status: fuse_reply_write(raw, count))
         case .bytes(let bytes):
             return reply(bytes)
         case .entries(let buffer):

@@ -301,6 +301,16 @@ final class Writer: Sendable {
         abandoned?.abandon()
     }
 
+    /// A file that never had a name gets one.
+    /// - Returns: `false` if it had one before: what was removed does not come back.
+    func adopt() -> Bool {
+        locked { state in
+            guard state.isOrphan, state.version == nil else { return false }
+            state.isOrphan = false
+            return true
+        }
+    }
+
     /// Brings what only the base has into the staging file, because the base is about to go.
     ///
     /// Only under a ``hold()``, so that nothing else changes meanwhile.
