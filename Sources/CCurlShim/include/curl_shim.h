@@ -25,8 +25,8 @@ typedef struct alluxio_curl_watch {
     int64_t began_at_ns;
     /// Set when a byte of the response has come.
     int heard;
-    /// How often the request was begun on a connection: libcurl begins it again by itself if a kept connection
-    /// breaks before a byte of the response.
+    /// How often the request was begun on a connection: libcurl begins it again by itself if a kept one breaks
+    /// before a byte of the response.
     int begun;
 } alluxio_curl_watch;
 

@@ -104,7 +104,8 @@ final class StagingFile: Sendable {
             size: base.size
         )
         return StagedContents(base: version, kept: kept, size: size, staged: descriptor) {
-            span, sink throws(StoreError) in
+            span,
+            sink throws(StoreError) in
             try store.fetch(span, of: version, into: sink)
         }
     }

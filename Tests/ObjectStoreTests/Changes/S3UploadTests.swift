@@ -41,7 +41,9 @@ struct S3UploadTests {
         #expect(made.size == 64 << 20)
         #expect(try bench.store.attributes(of: path, known: .file).etag == made.etag)
         #expect(try bench.bytes("d/file") == bytes)
-        #expect(bench.relay.requests.allSatisfy { !$0.line.contains("partNumber") || $0.head.contains("crc32c") })
+        #expect(
+            bench.relay.requests.allSatisfy { !$0.line.contains("partNumber") || $0.head.contains("crc32c") }
+        )
     }
 
     @Test func `a small file is one request, an empty one too`() throws {
@@ -177,7 +179,6 @@ struct S3UploadTests {
         _ = try other.begin(Array("elsewhere/x".utf8), metadata: [])
         #expect(try bench.store.abortUploads(begunBefore: 0) == 0)
         #expect(try bench.store.abortUploads(begunBefore: .max) == 3)
-        print(bench.lines)
         #expect(try bench.store.abortUploads(begunBefore: .max) == 0)
     }
 
