@@ -118,7 +118,7 @@ import Testing
         }
         _ = try store.link(link, to: RelativePath("second"), known: known, time: 1)
         #expect(try store.linkTarget(of: RelativePath("second")) == Array("file".utf8))
-        try store.remove(link, known: known, siblings: .some)
+        try store.remove(link, known: changed, siblings: .some)
         #expect(try fixture.bytes(file) == [1, 2, 3])
     }
 
