@@ -28,13 +28,31 @@ extension FileSystem {
         if held?.isPending == true {
             namespace.drop(path)
         } else {
-            try ask { () throws(StoreError) in
-                try parts.store.remove(path, known: known, siblings: namespace.siblings(of: path))
-            }
+            try removeStored(path, known, parts)
             namespace.remove(path)
         }
         forgetName(name, in: directory, parts)
         touch(directory)
+    }
+
+    /// Removes a name in the store; what somebody else has changed meanwhile is looked up once more.
+    private func removeStored(
+        _ path: RelativePath,
+        _ known: Attributes,
+        _ parts: WritingParts
+    ) throws(FileSystemError) {
+        do throws(StoreError) {
+            do throws(StoreError) {
+                try parts.store.remove(path, known: known, siblings: namespace.siblings(of: path))
+            } catch .stale {
+                let now = try namespace.revalidate(path, known: known.kind)
+                guard now.kind != .directory else { throw .isDirectory }
+                try parts.store.remove(path, known: now, siblings: namespace.siblings(of: path))
+            }
+        } catch {
+            if error == .notFound { namespace.invalidate(path) }
+            throw FileSystemError(error)
+        }
     }
 
     /// Removes an empty directory.

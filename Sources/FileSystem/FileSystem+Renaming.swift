@@ -119,15 +119,7 @@ extension FileSystem {
             held.rename(version.map { .version($0) } ?? .absent)
         } else {
             let there = replaced?.isPending == true ? nil : target.attributes
-            result = try ask { () throws(StoreError) in
-                try parts.store.rename(
-                    source.path,
-                    to: target.path,
-                    mode,
-                    known: (known, there),
-                    siblings: namespace.siblings(of: source.path)
-                )
-            }
+            result = try renameStored(source.path, to: target.path, mode, (known, there), parts)
         }
         if target.attributes != nil { forgetName(target.name, in: target.directory, parts) }
         inodes.move(source.name, in: source.directory, to: target.name, in: target.directory)
@@ -138,6 +130,31 @@ extension FileSystem {
             namespace.move(source.path, to: target.path, nil)
         }
         touchBoth(source, target, moved: source.node)
+    }
+
+    /// Renames in the store; what somebody else has changed meanwhile is looked up once more.
+    private func renameStored(
+        _ path: RelativePath,
+        to target: RelativePath,
+        _ mode: RenameMode,
+        _ known: (path: Attributes, target: Attributes?),
+        _ parts: WritingParts
+    ) throws(FileSystemError) -> Attributes {
+        let siblings = namespace.siblings(of: path)
+        do throws(StoreError) {
+            return try parts.store.rename(path, to: target, mode, known: known, siblings: siblings)
+        } catch .stale {
+            namespace.invalidate(path)
+            namespace.invalidate(target)
+        } catch {
+            throw FileSystemError(error)
+        }
+        guard let now = try find(path, .waiting)?.attributes else { throw .notFound }
+        let there = known.target == nil ? nil : try find(target, .waiting)?.attributes
+        guard now.kind == known.path.kind else { throw .stale }
+        return try ask { () throws(StoreError) in
+            try parts.store.rename(path, to: target, mode, known: (now, there), siblings: siblings)
+        }
     }
 
     private func exchange(

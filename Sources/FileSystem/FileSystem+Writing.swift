@@ -63,7 +63,9 @@ extension FileSystem {
             return
         }
         try commit(file, patience)
-        guard !dataOnly, let (snapshot, path) = try? inodes.find(file.node.id),
+        // A store of objects has the data, and only its attributes may still wait.
+        guard !dataOnly || parts.store.makesFilesAtOnce,
+            let (snapshot, path) = try? inodes.find(file.node.id),
             !snapshot.flags.contains(.unlinked)
         else { return }
         try ask { () throws(StoreError) in try parts.store.sync(path) }
