@@ -70,6 +70,7 @@ static int on_connected(void *context, char *remote, char *local, int remote_por
     (void)remote_port;
     (void)local_port;
     watch->moved_at_ns = 0;
+    watch->begun++;
     return CURL_PREREQFUNC_OK;
 }
 

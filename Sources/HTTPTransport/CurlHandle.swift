@@ -103,6 +103,7 @@ final class CurlHandle: @unchecked Sendable {
         watch.pointee.cancelled = request.cancellation.map { UnsafePointer($0.flag) }
         defer { watch.pointee.cancelled = nil }
         watch.pointee.heard = 0
+        watch.pointee.begun = 0
         watch.pointee.first_byte_limit_ns = request.firstByteTimeout?.nanoseconds ?? 0
         alluxio_curl_set_text(easy, CURLOPT_URL, request.url)
         set(CURLOPT_TIMEOUT_MS, max(timeoutMilliseconds, 1))
@@ -119,6 +120,7 @@ final class CurlHandle: @unchecked Sendable {
             }
         }
         exchange.result.sentBytes += sentBytes
+        if watch.pointee.begun > 1 { exchange.result.wasRepeated = true }
         alluxio_curl_set_list(easy, CURLOPT_HTTPHEADER, nil)
         return Outcome(
             code: code,

@@ -144,12 +144,21 @@ extension Property {
             because: "idle connections are closed anyway."
         ),
         .accepted("alluxio.underfs.s3.admin.threads.max", anyCount, because: readOnlyReason),
-        .accepted("alluxio.underfs.s3.upload.threads.max", anyCount, because: readOnlyReason),
-        .accepted("alluxio.underfs.s3.bulk.delete.enabled", .flag, because: readOnlyReason),
-        .accepted("alluxio.underfs.s3.server.side.encryption.enabled", .flag, because: readOnlyReason),
-        .accepted("alluxio.underfs.s3.streaming.upload.enabled", .flag, because: readOnlyReason),
-        .accepted("alluxio.underfs.s3.streaming.upload.partition.size", anySize, because: readOnlyReason),
-        .accepted("alluxio.underfs.s3.streaming.upload.timeout", anyTime, because: readOnlyReason),
+        .accepted(
+            "alluxio.underfs.s3.bulk.delete.enabled",
+            .flag,
+            because: "many objects are deleted at once where the store can."
+        ),
+        .accepted(
+            "alluxio.underfs.s3.streaming.upload.enabled",
+            .flag,
+            because: "parts always go out while a file is written."
+        ),
+        .accepted(
+            "alluxio.underfs.s3.streaming.upload.timeout",
+            anyTime,
+            because: "each request has its deadline."
+        ),
         .accepted(
             "alluxio.underfs.s3.proxy.host",
             .text,

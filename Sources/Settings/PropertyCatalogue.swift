@@ -16,6 +16,11 @@ package enum PropertyCatalogue {
             properties: Property.store
         ),
         PropertyGroup(
+            title: "New objects",
+            introduction: "What the store is told of objects that a mount writes, and how they are sent.",
+            properties: Property.objects
+        ),
+        PropertyGroup(
             title: "Credentials",
             introduction: """
                 Without any of these, credentials come from the usual AWS places: environment

@@ -76,6 +76,7 @@ package struct StoreLink: Sendable {
         options.requesterPays = settings.flag(.requesterPays) ?? false
         options.anonymous = settings.flag(.anonymous) ?? false
         if let total = settings.duration(.totalTimeout) { options.retries.totalDeadline = total }
+        describeObjects(&options, settings)
         var credentials: any CredentialsSource = StaticCredentials.anonymous
         if !options.anonymous {
             credentials = chain(settings, environment, transport, transportOptions, region: options.region)
@@ -97,6 +98,17 @@ package struct StoreLink: Sendable {
         } catch {
             throw .usage("\(error)")
         }
+    }
+
+    /// What new objects are like.
+    private static func describeObjects(_ options: inout S3Options, _ settings: Settings) {
+        options.storageClass = settings.text(.storageClass)
+        options.cannedACL = settings.text(.cannedACL)
+        options.tags = settings.text(.objectTags)
+        if settings.flag(.encryption) == true { options.encryption = .managed }
+        if let key = settings.text(.encryptionKey) { options.encryption = .key(key) }
+        if let bytes = settings.number(.partBytes) { options.partBytes = bytes }
+        if let count = settings.number(.uploadThreads) { options.uploadThreadsMaximum = count }
     }
 
     /// How long a connection stays open unused; servers commonly close theirs after a minute or less.

@@ -24,7 +24,7 @@ public struct MetricDescription: Sendable {
 /// `docs/metrics.md` and the `# HELP` lines are made from it.
 public enum MetricCatalogue {
     /// The metrics, sorted by name.
-    public static let all = (daemon + cluster).sorted { $0.name < $1.name }
+    public static let all = (daemon + objects + cluster).sorted { $0.name < $1.name }
 
     /// The metrics of the daemon without workers.
     private static let daemon: [MetricDescription] = [
@@ -302,31 +302,6 @@ public enum MetricCatalogue {
             "alluxio_fuse_result_total",
             "counter",
             "Requests of the kernel, by `method` and `state`."
-        ),
-        MetricDescription(
-            "alluxio_fuse_s3_errors_total",
-            "counter",
-            "Error answers of S3, by `code`."
-        ),
-        MetricDescription(
-            "alluxio_fuse_s3_received_bytes_total",
-            "counter",
-            "Bytes that came from S3, by `operation`."
-        ),
-        MetricDescription(
-            "alluxio_fuse_s3_requests_total",
-            "counter",
-            "Requests to S3, retries included, by `operation`."
-        ),
-        MetricDescription(
-            "alluxio_fuse_s3_retries_total",
-            "counter",
-            "Requests to S3 that were tried again, by `operation`."
-        ),
-        MetricDescription(
-            "alluxio_fuse_s3_sent_bytes_total",
-            "counter",
-            "Bytes of objects that were sent to S3, repeats included, by `operation`."
         ),
         MetricDescription(
             "alluxio_fuse_stale_opens",

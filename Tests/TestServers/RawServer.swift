@@ -30,6 +30,17 @@ public final class RawServer: Sendable {
             return nil
         }
 
+        /// Reads the body that belongs to a request.
+        /// - Parameter request: What ``readRequest()`` gave.
+        /// - Returns: As many bytes as its `Content-Length` says; fewer if the peer closed.
+        public func readBody(of request: String) -> [UInt8] {
+            var count = 0
+            for line in request.split(separator: "\r\n") where line.lowercased().hasPrefix("content-length:") {
+                count = Int(line.dropFirst(15).filter(\.isNumber)) ?? 0
+            }
+            return RawServer.read(count, from: descriptor)
+        }
+
         /// Sends text.
         /// - Parameter text: What to send.
         public func send(_ text: String) { send(Array(text.utf8)) }
@@ -163,6 +174,17 @@ public final class RawServer: Sendable {
     private final class Box: Sendable {
         struct Weak: Sendable { weak var value: RawServer? }
         let server = Mutex(Weak())
+    }
+
+    /// Reads so many bytes; fewer if the peer closes.
+    static func read(_ count: Int, from descriptor: Int32) -> [UInt8] {
+        [UInt8](unsafeUninitializedCapacity: count) { buffer, filled in
+            while filled < count {
+                let got = recv(descriptor, buffer.baseAddress?.advanced(by: filled), count - filled, 0)
+                guard got > 0 else { return }
+                filled += got
+            }
+        }
     }
 
     deinit { shutdown(listener, Int32(SHUT_RDWR)) }

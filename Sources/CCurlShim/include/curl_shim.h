@@ -25,6 +25,9 @@ typedef struct alluxio_curl_watch {
     int64_t began_at_ns;
     /// Set when a byte of the response has come.
     int heard;
+    /// How often the request was begun on a connection: libcurl begins it again by itself if a kept connection
+    /// breaks before a byte of the response.
+    int begun;
 } alluxio_curl_watch;
 
 /// Takes one header line or one piece of the body; returns the bytes used, anything else stops the transfer.

@@ -75,7 +75,7 @@ extension S3Failure {
         switch self {
         case .transport(.cannotConnect), .transport(.untrusted), .transport(.invalid): false
         case .transport, .malformed: true
-        case .refused(let answer): answer.status >= 500 && answer.status != 501 || answer.wasRepeated
+        case .refused(let answer): [500, 502, 503, 504].contains(answer.status) || answer.wasRepeated
         case .credentials, .final: false
         }
     }
@@ -171,6 +171,7 @@ extension S3Store {
     ///   - content: The body.
     ///   - checksum: What to check it with.
     ///   - object: For the texts of errors.
+    ///   - limits: How long and how often; nil for the store's.
     ///   - isWanted: Asked before each attempt.
     /// - Returns: The head of the answer.
     func send(
@@ -178,6 +179,7 @@ extension S3Store {
         _ content: S3Body,
         _ checksum: S3Checksum,
         object: String,
+        limits: S3RetryLimits? = nil,
         isWanted: () -> Bool = { true }
     ) throws(S3ChangeFailure) -> HTTPResponseHead {
         var request = request
@@ -187,7 +189,9 @@ extension S3Store {
         }
         request.fields.append(field)
         let extra = S3Pace.time(sending: content.count)
-        return try change(request, object: object, extra: extra, isWanted: isWanted) { head, _ in head }
+        return try change(request, object: object, extra: extra, limits: limits, isWanted: isWanted) { head, _ in
+            head
+        }
     }
 
     /// The fields that every new object gets.

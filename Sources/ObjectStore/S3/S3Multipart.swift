@@ -16,7 +16,11 @@ struct S3Multipart: Hashable, Sendable {
 
 extension S3Store {
     /// CreateMultipartUpload.
-    func begin(_ key: [UInt8], metadata: [(name: String, value: String)]) throws(StoreError) -> S3Multipart {
+    func begin(
+        _ key: [UInt8],
+        metadata: [(name: String, value: String)],
+        limits: S3RetryLimits? = nil
+    ) throws(StoreError) -> S3Multipart {
         var request = S3Request(.createUpload, key: key)
         request.query = Array("uploads=".utf8)
         request.body = []
@@ -26,17 +30,21 @@ extension S3Store {
         let wantsChecksums = changing.checksum.withLock { if case .crc32c = $0 { true } else { false } }
         if wantsChecksums { request.fields.append(("x-amz-checksum-algorithm", "CRC32C")) }
         do throws(S3ChangeFailure) {
-            return try begin(request, object)
+            return try begin(request, object, limits)
         } catch {
             guard wantsChecksums, let answer = error.answer, S3Refusal.isOfChecksum(answer) else {
                 throw error.error
             }
         }
-        do throws(S3ChangeFailure) { return try begin(plain, object) } catch { throw error.error }
+        do throws(S3ChangeFailure) { return try begin(plain, object, limits) } catch { throw error.error }
     }
 
-    private func begin(_ request: S3Request, _ object: String) throws(S3ChangeFailure) -> S3Multipart {
-        let upload = try change(request, object: object) { head, body throws(S3Failure) -> S3Multipart in
+    private func begin(
+        _ request: S3Request,
+        _ object: String,
+        _ limits: S3RetryLimits?
+    ) throws(S3ChangeFailure) -> S3Multipart {
+        let upload = try change(request, object: object, limits: limits) { head, body throws(S3Failure) -> S3Multipart in
             let result = try S3Element.parse(head, body, root: "InitiateMultipartUploadResult")
             guard let id = result.string("UploadId"), !id.isEmpty else {
                 throw .malformed("the answer has no UploadId")
@@ -57,6 +65,7 @@ extension S3Store {
         _ content: S3Body,
         as number: Int,
         of upload: S3Multipart,
+        limits: S3RetryLimits? = nil,
         isWanted: () -> Bool = { true }
     ) throws(S3ChangeFailure) -> S3Part {
         var request = S3Request(.uploadPart, key: upload.key)
@@ -66,6 +75,7 @@ extension S3Store {
             content,
             upload.keepsChecksums ? .crc32c : .md5,
             object: objectText(upload.key),
+            limits: limits,
             isWanted: isWanted
         )
         guard let etag = head.bytes(of: "etag").flatMap({ Self.etag($0) }) else {

@@ -4,6 +4,7 @@ import Pages
 import Synchronization
 
 extension S3Store: ObjectChanges {
+    @discardableResult
     func put(
         _ bytes: [UInt8],
         at path: RelativePath,
@@ -13,6 +14,7 @@ extension S3Store: ObjectChanges {
         try put(S3Body(bytes), key: try newKey(of: path), if: condition, metadata: metadata)
     }
 
+    @discardableResult
     func putMarker(_ directory: RelativePath) throws(StoreError) -> Attributes {
         let key = try newKey(of: directory, isMarker: true)
         var made = try put(S3Body([UInt8]()), key: key, if: .always, metadata: [])

@@ -102,8 +102,12 @@ struct S3Probe {
         var found: [S3ConditionGroup: Bool] = [:]
         defer { remove() }
         if groups.contains(.put) { found[.put] = try bothRefused(put) }
-        if groups.contains(.complete) { found[.complete] = try probeCompletion() }
-        if groups.contains(.copySource) { found[.copySource] = try probeSource() }
+        if groups.contains(.complete) || groups.contains(.copySource) {
+            let upload = try store.begin(key, metadata: [], limits: store.options.checkRetries)
+            defer { store.abort(upload) }
+            if groups.contains(.copySource) { found[.copySource] = try probeSource(upload) }
+            if groups.contains(.complete) { found[.complete] = try probeCompletion(upload) }
+        }
         if groups.contains(.copy) { found[.copy] = try bothRefused(selfCopy(nil)) }
         if groups.contains(.delete) {
             var request = S3Request(.deleteObject, key: key)
@@ -134,11 +138,12 @@ struct S3Probe {
         return try isRefused(other)
     }
 
-    private func probeCompletion() throws(StoreError) -> Bool {
-        let upload = try store.begin(key, metadata: [])
-        defer { store.abort(upload) }
+    private func probeCompletion(_ upload: S3Multipart) throws(StoreError) -> Bool {
         let part: S3Part
-        do throws(S3ChangeFailure) { part = try store.send(S3Body(Array("part".utf8)), as: 1, of: upload) } catch {
+        do throws(S3ChangeFailure) {
+            let content = S3Body(Array("part".utf8))
+            part = try store.send(content, as: 1, of: upload, limits: store.options.checkRetries)
+        } catch {
             throw error.error
         }
         var request = S3Request(.completeUpload, key: key)
@@ -150,10 +155,8 @@ struct S3Probe {
     }
 
     /// CopyObject and UploadPartCopy.
-    private func probeSource() throws(StoreError) -> Bool {
+    private func probeSource(_ upload: S3Multipart) throws(StoreError) -> Bool {
         guard try isRefused(selfCopy(Self.wrong)) else { return false }
-        let upload = try store.begin(key, metadata: [])
-        defer { store.abort(upload) }
         var request = S3Request(.copyPart, key: key)
         request.query = Array("partNumber=1&uploadId=".utf8)
         PercentCoding.append(upload.id.utf8, keepsSlash: false, to: &request.query)
