@@ -8,7 +8,9 @@ extension AttributedStore {
     /// Begins new contents of a file.
     /// - Parameter path: The name they will get.
     /// - Returns: The way there; asks nothing yet.
-    public func upload(to path: RelativePath) -> any ContentUpload { AttributedUpload(store: self, path: path) }
+    public func upload(to path: RelativePath) -> any ContentUpload {
+        AttributedUpload(store: self, path: path)
+    }
 
     /// Makes a directory, a symbolic link, a special file or an empty regular file.
     /// - Parameters:
@@ -68,7 +70,7 @@ extension AttributedStore {
         let now = clock()
         state.withLock { state in
             state.listed.added(path)
-            if made.kind == .directory { state.listed.listed(path, [], at: now) }
+            if made.kind == .directory { state.listed.listed(path, NameBuffer(), at: now) }
         }
         let entry = change.applied(to: nil)
         if entry != old { try note([(path, change)]) }

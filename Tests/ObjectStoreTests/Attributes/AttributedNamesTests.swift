@@ -116,7 +116,13 @@ struct AttributedNamesTests {
         try bucket.put("other", "a")
         guard try bucket.objects().conditions().copySource else { return }
         #expect(throws: StoreError.stale) {
-            try store.rename(RelativePath("a"), to: RelativePath("b"), .replace, known: (known, nil), siblings: .some)
+            try store.rename(
+                RelativePath("a"),
+                to: RelativePath("b"),
+                .replace,
+                known: (known, nil),
+                siblings: .some
+            )
         }
         #expect(try store.text("a") == "other")
     }

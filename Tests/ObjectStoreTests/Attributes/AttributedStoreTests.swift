@@ -147,7 +147,14 @@ struct AttributedStoreTests {
         let known = try store.stat("file")
         func set(_ name: String, _ value: String?, _ presence: AttributePresence = .any) throws {
             let bytes = value.map { Array($0.utf8) }
-            try store.setExtendedAttribute(Array(name.utf8), to: bytes, presence, of: path, known: known, time: 8)
+            try store.setExtendedAttribute(
+                Array(name.utf8),
+                to: bytes,
+                presence,
+                of: path,
+                known: known,
+                time: 8
+            )
         }
         try set("user.color", "blue")
         try set("security.label", "\u{0}x")
@@ -225,7 +232,9 @@ struct AttributedStoreTests {
             for index in 0..<10 { try stores[mount].chmod("d/f\(mount * 10 + index)", 0o600 + UInt32(mount)) }
         }
         let shown = try bucket.mount(bucket.objects()).shown("d")
-        for index in 0..<40 { #expect(shown["f\(index)"]?.posix?.mode == 0o100600 + UInt32(index / 10), "f\(index)") }
+        for index in 0..<40 {
+            #expect(shown["f\(index)"]?.posix?.mode == 0o100600 + UInt32(index / 10), "f\(index)")
+        }
     }
 
     @Test func `a directory where everything is default again has no entries`() throws {
