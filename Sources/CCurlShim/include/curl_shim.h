@@ -25,7 +25,7 @@ typedef struct alluxio_curl_watch {
     int64_t began_at_ns;
     /// Set when a byte of the response has come.
     int heard;
-    /// How often the request was begun on a connection: libcurl begins it again by itself if a kept connection
+    /// How often the request was begun on a connection: libcurl begins it again by itself if a kept one
     /// breaks before a byte of the response.
     int begun;
 } alluxio_curl_watch;
@@ -47,7 +47,7 @@ CURLcode alluxio_curl_set_list(CURL *easy, CURLoption option, struct curl_slist 
 CURLcode alluxio_curl_set_receivers(CURL *easy, alluxio_curl_receive on_header, alluxio_curl_receive on_body,
                                     void *context, alluxio_curl_watch *watch);
 
-/// Reads the next bytes of a body into `bytes`; returns how many, 0 at the end, CURL_READFUNC_ABORT to stop.
+/// Reads the next bytes of a body; returns how many, 0 at the end, CURL_READFUNC_ABORT to stop.
 typedef size_t (*alluxio_curl_read)(char *bytes, size_t size, size_t count, void *context);
 
 /// Moves the place that the next bytes are read from; returns CURL_SEEKFUNC_OK or CURL_SEEKFUNC_FAIL.

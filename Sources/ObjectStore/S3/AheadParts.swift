@@ -46,9 +46,9 @@ struct AheadParts {
         return false
     }
 
-    /// Notes how the sending of a part ended.
-    /// - Parameter part: What the store has; nil if it failed.
+    /// Notes how the sending of a part ended: what the store has, or nil if it failed.
     mutating func end(_ index: Int, _ part: S3Part?) {
+        guard slots[index] != nil else { return }
         sendingCount -= 1
         if let part, isWanted(index) { slots[index] = .sent(part) } else { slots[index] = .void }
     }

@@ -73,7 +73,7 @@ struct PartPlan: Hashable, Sendable {
         var source: Source
     }
 
-    /// The most that one UploadPartCopy copies, in bytes; S3 takes 5 GiB, but several at once are sooner done.
+    /// The most that one UploadPartCopy copies, in bytes; S3 takes 5 GiB, but several at once are faster.
     static let copyMaximumBytes: Int64 = 1 << 30
     /// Kept bytes that are read and sent rather than copied, where that saves the requests of an upload.
     static let worthCopyingBytes: Int64 = 8 << 20

@@ -139,7 +139,9 @@ enum S3Checksum: Sendable {
 
 /// Base64 with padding (RFC 4648, 4).
 enum Base64 {
-    private static let alphabet = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/".utf8)
+    private static let alphabet = Array(
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/".utf8
+    )
 
     static func text(_ bytes: [UInt8]) -> String {
         var text: [UInt8] = []

@@ -116,9 +116,7 @@ extension S3Store {
     /// The longest key, in bytes of UTF-8.
     static let keyMaximumBytes = 1024
 
-    /// The key of a path that is to be made.
-    /// - Parameter isMarker: Whether the key ends in a slash.
-    /// - Throws: ``StoreError/nameTooLong(_:)``.
+    /// The key of a path that is to be made, with a slash behind it for a marker; checks its length.
     func newKey(of path: RelativePath, isMarker: Bool = false) throws(StoreError) -> [UInt8] {
         let key = isMarker ? keyPrefix(of: path) : key(of: path)
         guard key.count <= Self.keyMaximumBytes else {
@@ -130,13 +128,9 @@ extension S3Store {
     }
 
     /// Sends a request that changes something, again where that helps.
-    /// - Parameters:
-    ///   - request: What to ask.
-    ///   - object: For the texts of errors.
-    ///   - extra: How much longer than usual it may take.
-    ///   - limits: How long and how often; nil for the store's.
-    ///   - isWanted: Asked before each attempt.
-    ///   - read: Makes something of a good answer.
+    ///
+    /// It may take `extra` longer than usual; `isWanted` is asked before each attempt, and `read` makes
+    /// something of a good answer.
     func change<Result>(
         _ request: S3Request,
         object: String,
@@ -166,14 +160,8 @@ extension S3Store {
     }
 
     /// Sends an object's bytes, or a part of them, with a checksum that the server verifies.
-    /// - Parameters:
-    ///   - request: What to ask; gets the body.
-    ///   - content: The body.
-    ///   - checksum: What to check it with.
-    ///   - object: For the texts of errors.
-    ///   - limits: How long and how often; nil for the store's.
-    ///   - isWanted: Asked before each attempt.
-    /// - Returns: The head of the answer.
+    ///
+    /// `isWanted` is asked before each attempt. Gives the head of the answer.
     func send(
         _ request: S3Request,
         _ content: S3Body,
@@ -189,7 +177,9 @@ extension S3Store {
         }
         request.fields.append(field)
         let extra = S3Pace.time(sending: content.count)
-        return try change(request, object: object, extra: extra, limits: limits, isWanted: isWanted) { head, _ in
+        return try change(request, object: object, extra: extra, limits: limits, isWanted: isWanted) {
+            head,
+            _ in
             head
         }
     }

@@ -3,10 +3,11 @@ import Metadata
 import Pages
 import Threading
 
-/// New contents of one object on their way: one PutObject, or a multipart upload that is begun while the file is
-/// still being written.
+/// New contents of one object on their way: one PutObject, or a multipart upload that is begun while the
+/// file is still being written.
 ///
-/// Belongs to one open file. After a commit, whether it went well or not, it is as new. Any thread may call it.
+/// Belongs to one open file. After a commit, whether it went well or not, it is as new. Any thread may call
+/// it.
 // Safety: every stored `var` is read and written with `lock` held.
 final class S3ContentUpload: ContentUpload, @unchecked Sendable {
     typealias Metadata = [(name: String, value: String)]
@@ -59,15 +60,18 @@ final class S3ContentUpload: ContentUpload, @unchecked Sendable {
     func sendAhead(to end: Int64, from staged: Int32) throws(StoreError) {
         guard let index = locked({ isClosed ? nil : ahead.begin(before: end) }) else { return }
         var part: S3Part?
+        var target: S3Multipart?
         defer {
             locked {
-                ahead.end(index, part)
+                // A commit that did not wait so long has begun another one.
+                ahead.end(index, target == self.upload ? part : nil)
                 changed.broadcast()
             }
         }
         let span = store.changing.schedule.span(of: index)
         let content = S3Body([.file(descriptor: staged, offset: span.offset, count: span.count)])
         let upload = try begun { metadata(nil) }
+        target = upload
         do throws(S3ChangeFailure) {
             part = try store.send(content, as: index + 1, of: upload) {
                 locked { !isAbandoned && ahead.isWanted(index) }
@@ -287,7 +291,9 @@ final class S3ContentUpload: ContentUpload, @unchecked Sendable {
         insteadOf early: Metadata
     ) -> Attributes {
         func lasting(_ fields: Metadata) -> [String: String] {
-            Dictionary(fields.map { ($0.name, $0.value) }, uniquingKeysWith: { $1 }).filter { $0.key != "mtime" }
+            Dictionary(fields.map { ($0.name, $0.value) }, uniquingKeysWith: { $1 }).filter {
+                $0.key != "mtime"
+            }
         }
         guard lasting(wanted) != lasting(early), made.size <= S3Store.copyMaximumBytes, let etag = made.etag
         else { return made }

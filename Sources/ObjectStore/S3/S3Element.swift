@@ -42,7 +42,8 @@ struct S3Element: Hashable, Sendable {
     /// Reads the document of a good answer.
     /// - Throws: `refused` if it is an error document after all, as copies and completions may have with
     ///   status 200; `malformed` if it is something else.
-    static func parse(_ head: HTTPResponseHead, _ body: [UInt8], root: String) throws(S3Failure) -> S3Element {
+    static func parse(_ head: HTTPResponseHead, _ body: [UInt8], root: String) throws(S3Failure) -> S3Element
+    {
         let element: S3Element
         do throws(XMLError) { element = try parse(body) } catch {
             throw .malformed("the answer is no \(root): \(error)")

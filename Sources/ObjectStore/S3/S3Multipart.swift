@@ -44,7 +44,9 @@ extension S3Store {
         _ object: String,
         _ limits: S3RetryLimits?
     ) throws(S3ChangeFailure) -> S3Multipart {
-        let upload = try change(request, object: object, limits: limits) { head, body throws(S3Failure) -> S3Multipart in
+        let upload = try change(request, object: object, limits: limits) {
+            head,
+            body throws(S3Failure) -> S3Multipart in
             let result = try S3Element.parse(head, body, root: "InitiateMultipartUploadResult")
             guard let id = result.string("UploadId"), !id.isEmpty else {
                 throw .malformed("the answer has no UploadId")
@@ -89,10 +91,8 @@ extension S3Store {
     }
 
     /// UploadPartCopy.
-    /// - Parameters:
-    ///   - span: What is copied; nil for the whole source.
-    ///   - source: Its key.
-    ///   - etag: Which version of it.
+    ///
+    /// The range is left out where it is the whole source. A source that has gone is ``StoreError/stale``.
     func copy(
         _ span: Span,
         of source: [UInt8],
@@ -129,11 +129,10 @@ extension S3Store {
         }
     }
 
-    /// CompleteMultipartUpload.
-    /// - Parameters:
-    ///   - parts: In order.
-    ///   - condition: What must be true of the key.
-    ///   - size: The length of the object.
+    /// CompleteMultipartUpload; parts in order.
+    ///
+    /// An upload that the store does not know is ``StoreError/notFound``, unless the object turns out to be
+    /// made of these parts.
     func complete(
         _ upload: S3Multipart,
         _ parts: [S3Part],
@@ -151,7 +150,8 @@ extension S3Store {
         let answer: (head: HTTPResponseHead, etag: [UInt8]?)
         do throws(S3ChangeFailure) {
             answer = try change(request, object: objectText(upload.key), extra: extra) {
-                head, body throws(S3Failure) in
+                head,
+                body throws(S3Failure) in
                 do throws(S3Failure) {
                     let result = try S3Element.parse(head, body, root: "CompleteMultipartUploadResult")
                     return (head, result["ETag"])
@@ -230,7 +230,8 @@ extension S3Store {
     private func uploads(after marker: (key: [UInt8], id: String)?) throws(StoreError) -> S3UploadsPage {
         let prefix = keyPrefix(of: .root)
         var request = S3Request(.listUploads)
-        var query = Array("encoding-type=url&".utf8)
+        // Without an encoding: not every server that says it encodes keys does so here.
+        var query: [UInt8] = []
         if let marker {
             query.append(contentsOf: "key-marker=".utf8)
             PercentCoding.append(marker.key, keepsSlash: false, to: &query)

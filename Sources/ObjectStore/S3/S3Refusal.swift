@@ -3,9 +3,6 @@ import Pages
 /// What refusals mean that only a change can meet.
 enum S3Refusal {
     /// The error of a refusal, or nil if it is one that reads meet too.
-    /// - Parameters:
-    ///   - answer: What the server said.
-    ///   - text: The object and the server's words.
     static func ofChange(_ answer: S3Answer, _ text: String) -> StoreError? {
         switch answer.code {
         case "QuotaExceeded", "XMinioAdminBucketQuotaExceeded", "QuotaExceededException",

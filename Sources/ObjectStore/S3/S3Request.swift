@@ -111,7 +111,9 @@ extension SigV4Signer {
         return message
     }
 
-    /// What the signature says of the body. A large one is not hashed for it: its checksum is in a field.
+    /// What the signature says of the body.
+    ///
+    /// A large one is not hashed for it: its checksum is in a field.
     private func payloadHash(_ request: S3Request) -> String {
         guard let bytes = request.body ?? request.content?.memory else {
             return request.content == nil ? SigV4Request.emptyPayloadHash : SigV4Request.unsignedPayload

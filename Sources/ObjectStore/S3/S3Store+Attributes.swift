@@ -71,9 +71,9 @@ extension S3Store {
         return try Self.attributes(ofHead: head)
     }
 
-    /// What the head of the answer to HEAD or GET says.
-    /// - Parameter size: The length if it is known otherwise.
-    static func attributes(ofHead head: HTTPResponseHead, size: Int64? = nil) throws(S3Failure) -> Attributes {
+    /// What the head of the answer to HEAD or GET says; a length that is known otherwise comes first.
+    static func attributes(ofHead head: HTTPResponseHead, size: Int64? = nil) throws(S3Failure) -> Attributes
+    {
         guard let length = size ?? head["content-length"].flatMap({ Int64($0) }), length >= 0 else {
             throw .malformed("the answer has no length")
         }

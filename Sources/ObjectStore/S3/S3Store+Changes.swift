@@ -68,7 +68,8 @@ extension S3Store: ObjectChanges {
         return head
     }
 
-    /// What an earlier attempt of ours has made whose answer was lost; nil if the object is not what was sent.
+    /// What an earlier attempt of ours has made whose answer was lost; nil if the object is not what was
+    /// sent.
     private func lost(
         _ content: S3Body,
         _ key: [UInt8],
@@ -93,7 +94,8 @@ extension S3Store: ObjectChanges {
         request.fields = [("x-amz-checksum-mode", "ENABLED")]
         do throws(S3ChangeFailure) {
             return try change(request, object: objectText(key), limits: options.checkRetries) {
-                head, _ throws(S3Failure) in (head, try Self.attributes(ofHead: head))
+                head,
+                _ throws(S3Failure) in (head, try Self.attributes(ofHead: head))
             }
         } catch {
             return nil
@@ -127,7 +129,11 @@ extension S3Store: ObjectChanges {
         let prefix = keyPrefix(of: directory)
         let hidden = Set(except.map { key(of: $0) } + [prefix])
         // So many that one page has another key if there is one.
-        var request = S3Request(listing: prefix, isDirectory: false, entriesMaximum: min(hidden.count + 1, 1000))
+        var request = S3Request(
+            listing: prefix,
+            isDirectory: false,
+            entriesMaximum: min(hidden.count + 1, 1000)
+        )
         while true {
             let page = try list(request, object: objectText(prefix), limits: options.retries)
             for object in page.objects where !hidden.contains(page.decoded(object.key)) { return true }

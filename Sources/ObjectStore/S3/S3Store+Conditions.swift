@@ -189,9 +189,11 @@ struct S3Probe {
 
     private func sendOnce(_ request: S3Request) throws(S3ChangeFailure) {
         try store.change(request, object: object, limits: store.options.checkRetries) {
-            head, body throws(S3Failure) in
+            head,
+            body throws(S3Failure) in
             // A copy or a completion may be refused after its status was sent.
-            guard request.operation == .copyObject || request.operation == .completeUpload, !body.isEmpty else {
+            guard request.operation == .copyObject || request.operation == .completeUpload, !body.isEmpty
+            else {
                 return
             }
             let root = request.operation == .copyObject ? "CopyObjectResult" : "CompleteMultipartUploadResult"

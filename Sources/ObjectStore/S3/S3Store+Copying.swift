@@ -70,7 +70,8 @@ extension S3Store {
         do throws(S3ChangeFailure) {
             let extra = S3Pace.time(copying: known.size)
             result = try change(request, object: objectText(target), extra: extra) {
-                head, body throws(S3Failure) in
+                head,
+                body throws(S3Failure) in
                 let result = try S3Element.parse(head, body, root: "CopyObjectResult")
                 return (head, result["ETag"], result["LastModified"].flatMap { CivilTime.parseISO8601($0) })
             }

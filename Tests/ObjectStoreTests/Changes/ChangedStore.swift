@@ -60,6 +60,9 @@ struct ChangedStore: Sendable {
         try store.read(RelativePath(path), limit: 256 << 20).bytes
     }
 
+    /// Whether an object has these bytes; a yes or no, since telling 64 MiB apart takes a test for ever.
+    func holds(_ expected: [UInt8], _ path: String) throws -> Bool { try bytes(path) == expected }
+
     func exists(_ path: String) throws -> Bool {
         do throws(StoreError) {
             _ = try store.attributes(of: RelativePath(path), known: .file)
@@ -104,7 +107,8 @@ final class StagingFile: Sendable {
             size: base.size
         )
         return StagedContents(base: version, kept: kept, size: size, staged: descriptor) {
-            span, sink throws(StoreError) in
+            span,
+            sink throws(StoreError) in
             try store.fetch(span, of: version, into: sink)
         }
     }

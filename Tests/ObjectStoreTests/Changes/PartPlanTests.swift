@@ -55,14 +55,19 @@ struct PartPlanTests {
         let part = 16 * mebibyte
         #expect(
             text(plan)
-                == "1sent\(part) 2sent\(part) 3put\(part) 4sent\(part) 5put\(part) 6put\(part) 7put\(4 * mebibyte)"
+                == "1sent\(part) 2sent\(part) 3put\(part) 4sent\(part) 5put\(part) 6put\(part) "
+                + "7put\(4 * mebibyte)"
         )
     }
 
     @Test func `a part that was sent ahead does not count where bytes are kept or cut off`() throws {
         let cut = try plan(20 * mebibyte, sent: [0, 1])
         #expect(text(cut) == "1sent\(16 * mebibyte) 2put\(4 * mebibyte)")
-        let kept = try plan(40 * mebibyte, kept: [Span(from: 20 * mebibyte, to: 40 * mebibyte)], sent: [0, 1])
+        let kept = try plan(
+            40 * mebibyte,
+            kept: [Span(from: 20 * mebibyte, to: 40 * mebibyte)],
+            sent: [0, 1]
+        )
         #expect(text(kept) == "1sent\(16 * mebibyte) 2put\(5 * mebibyte) 3copy\(19 * mebibyte)")
     }
 
@@ -146,7 +151,9 @@ struct PartPlanTests {
 
 struct AheadPartsTests {
     private let schedule = PartSchedule(base: 16 << 20)
-    private func part(_ number: Int) -> S3Part { S3Part(number: number, etag: ETag("e\(number)"), checksum: nil) }
+    private func part(_ number: Int) -> S3Part {
+        S3Part(number: number, etag: ETag("e\(number)"), checksum: nil)
+    }
 
     @Test func `parts are taken in order, once each, when they are whole`() {
         var parts = AheadParts(schedule: schedule)

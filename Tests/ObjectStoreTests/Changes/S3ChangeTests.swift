@@ -14,7 +14,12 @@ struct S3ChangeTests {
 
     @Test func `an object that was put is read back, with its attributes and metadata`() throws {
         let bench = try ChangedStore("put")
-        let made = try bench.store.put(hello, at: path, if: .always, metadata: [("mode", "33188"), ("uid", "7")])
+        let made = try bench.store.put(
+            hello,
+            at: path,
+            if: .always,
+            metadata: [("mode", "33188"), ("uid", "7")]
+        )
         let (bytes, read) = try bench.store.read(path, limit: 100)
         #expect(bytes == hello)
         #expect(read.etag == made.etag && read.size == 5 && made.size == 5)
@@ -31,7 +36,11 @@ struct S3ChangeTests {
         #expect(bench.relay.requests.count == 1)
         let head = try #require(bench.relay.requests.first).head.lowercased()
         #expect(head.contains("x-amz-checksum-crc32c: mng7ta=="))
-        #expect(head.contains("x-amz-content-sha256: 2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824"))
+        #expect(
+            head.contains(
+                "x-amz-content-sha256: 2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824"
+            )
+        )
         #expect(!head.contains("expect:"))
         var request = S3Request(.putObject, key: bench.store.key(of: path))
         request.content = S3Body(hello)
@@ -159,7 +168,13 @@ struct S3ChangeTests {
             lost.withLock { $0 = true }
             return .lose
         }
-        let copied = try bench.store.copy(path, known: made, to: RelativePath("t"), if: .absent, metadata: nil)
+        let copied = try bench.store.copy(
+            path,
+            known: made,
+            to: RelativePath("t"),
+            if: .absent,
+            metadata: nil
+        )
         #expect(copied.etag == made.etag)
     }
 
@@ -252,7 +267,8 @@ struct S3ChangeTests {
     ])
     func `a refusal has its own error and names the object`(status: Int, code: String) throws {
         let bench = try ChangedStore("refused")
-        bench.prepare { _, _ in .answer(status, "<Error><Code>\(code)</Code><Message>words</Message></Error>") }
+        bench.prepare { _, _ in .answer(status, "<Error><Code>\(code)</Code><Message>words</Message></Error>")
+        }
         let error = #expect(throws: StoreError.self) {
             try bench.store.put([1], at: path, if: .always, metadata: [])
         }
