@@ -2,6 +2,7 @@ import ArgumentParser
 import ObjectStore
 import Pages
 import Settings
+import Telemetry
 
 /// `alluxio fs check`.
 struct FsCheckCommand: ParsableCommand {
@@ -51,7 +52,10 @@ struct FsCheckCommand: ParsableCommand {
             throw Failure("cannot check \(uri): \(error)")
         }
         if let output { throw output }
-        if left > 0 { throw ExitCode(1) }
+        guard left == 0 else {
+            let remedy = repair ? "see what each says" : "--repair does what can be done"
+            throw Failure("findings that are not repaired: \(left); \(remedy)")
+        }
     }
 
     private static func line(_ finding: AttributeFinding) -> String {

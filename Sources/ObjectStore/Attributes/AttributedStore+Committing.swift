@@ -97,7 +97,7 @@ extension AttributedStore {
         isKnown: Bool
     ) throws(StoreError) {
         // Without conditions the newest is read first: what others wrote before is not lost then.
-        if !objects.conditions().put || !isKnown { try reread(directory) }
+        if !objects.honours(.put) || !isKnown { try reread(directory) }
         var attempt = 1
         while true {
             let asked = clock()
@@ -187,7 +187,7 @@ extension AttributedStore {
         -> DocumentVersions
     {
         guard let whole = versions.whole else { return versions }
-        guard objects.conditions().delete else {
+        guard objects.honours(.delete) else {
             var result = versions
             result.whole = try put(AttributeDocument(), nil, whole, directory)
             return result
@@ -200,9 +200,13 @@ extension AttributedStore {
     /// - Parameter path: A name, or the root.
     /// - Throws: Why it is not durable.
     public func sync(_ path: RelativePath) throws(StoreError) {
-        try flushRemovals()
-        if let parent = path.parent { try commit(parent) }
-        try commit(path)
+        var failure: StoreError?
+        // Each is tried, whatever became of the others.
+        do throws(StoreError) { try flushRemovals() } catch { failure = error }
+        for directory in [path.parent, path].compactMap({ $0 }) {
+            do throws(StoreError) { try commit(directory) } catch { failure = failure ?? error }
+        }
+        if let failure { throw failure }
     }
 
     /// Writes what is pending below a directory, and of itself.

@@ -70,7 +70,10 @@ extension AttributedStore {
         let now = clock()
         state.withLock { state in
             state.listed.added(path)
-            if made.kind == .directory { state.listed.listed(path, NameBuffer(), at: now) }
+            guard made.kind == .directory else { return }
+            state.listed.listed(path, NameBuffer(), at: now)
+            // It is new, so it has no attribute object; if it has, the first write of one will meet it.
+            if state.books[path] == nil { state.books[path, default: DirectoryBook()].confirm(asked: now) }
         }
         let entry = change.applied(to: nil)
         if entry != old { try note([(path, change)]) }

@@ -84,6 +84,17 @@ final class WatchedObjects: ObjectChanges {
         state.withLock { $0.conditions } ?? store.conditions()
     }
 
+    func honours(_ group: S3ConditionGroup) -> Bool {
+        guard let pretended = state.withLock({ $0.conditions }) else { return store.honours(group) }
+        return switch group {
+        case .put: pretended.put
+        case .complete: pretended.complete
+        case .copy: pretended.copy
+        case .copySource: pretended.copySource
+        case .delete: pretended.delete
+        }
+    }
+
     func put(
         _ bytes: [UInt8],
         at path: RelativePath,

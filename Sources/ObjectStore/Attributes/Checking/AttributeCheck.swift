@@ -39,15 +39,21 @@ struct AttributeCheck {
     private func contents(of directory: RelativePath) throws(StoreError) -> Contents {
         var contents = Contents()
         var token: ListingToken?
+        let sink: EntrySink = { name, attributes in
+            let bytes = Array(name)
+            if AttributeNames.isHidden(bytes) {
+                contents.own.append(bytes)
+            } else if contents.names.insert(bytes).inserted, attributes.kind == .directory {
+                contents.directories.append(directory.appending(bytes))
+            }
+        }
         repeat {
-            token = try store.objects.list(directory, from: token) { name, attributes in
-                let bytes = Array(name)
-                if AttributeNames.isHidden(bytes) {
-                    contents.own.append(bytes)
-                } else if contents.names.insert(bytes).inserted, attributes.kind == .directory {
-                    contents.directories.append(directory.appending(bytes))
-                }
-            }.next
+            do throws(StoreError) {
+                token = try store.objects.list(directory, from: token, into: sink).next
+            } catch .notFound {
+                // It has moved, by an intent that was finished.
+                token = nil
+            }
         } while token != nil
         return contents
     }

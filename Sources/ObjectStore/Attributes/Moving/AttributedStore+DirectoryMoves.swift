@@ -16,6 +16,7 @@ extension AttributedStore {
         try commitAll(below: path)
         let move = try survey(path, to: target)
         for file in move.files { try requireKey(move.moved(file.path)) }
+        for directory in move.directories { try requireKey(move.moved(directory).marker) }
         let intent = Intent(source: path, target: target, phase: .copying, begun: wallClock)
         try begin(intent)
         do throws(StoreError) {
