@@ -191,7 +191,7 @@ let package = Package(
         ),
         .testTarget(
             name: "AlluxioTests",
-            dependencies: ["Alluxio", "Cluster", "Pages", "Settings"],
+            dependencies: ["Alluxio", "Cluster", "Pages", "Settings", "TestServers"],
             swiftSettings: swift
         ),
         .target(name: "CMountTestSupport", path: "Tests/CMountTestSupport", cSettings: c),

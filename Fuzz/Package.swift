@@ -12,6 +12,7 @@ let package = Package(
         .target(name: "CLibFuzzer"),
         .executableTarget(name: "FuzzS3XML", dependencies: parts),
         .executableTarget(name: "FuzzCacheRecord", dependencies: parts),
+        .executableTarget(name: "FuzzAttributes", dependencies: parts),
         // Compiles files of Settings, by links in Settings/: what is `package` cannot be imported from here.
         .executableTarget(name: "FuzzSettings", dependencies: ["CLibFuzzer"]),
     ]

@@ -9,7 +9,7 @@ struct FsCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "fs",
         abstract: "Asks about files.",
-        subcommands: [FsLocationCommand.self]
+        subcommands: [FsLocationCommand.self, FsCheckCommand.self]
     )
 }
 

@@ -31,6 +31,7 @@ enum AttributeNames {
     ///   - directory: The directory.
     ///   - part: The number of the part, 0 to 255.
     ///   - generation: What the attribute object says; differs each time somebody splits one.
+    /// - Returns: The path of the part.
     static func document(of directory: RelativePath, part: Int, generation: UInt32) -> RelativePath {
         let dot = UInt8(ascii: ".")
         let text = [dot] + hexadecimal(UInt64(part), 2) + [dot] + hexadecimal(UInt64(generation), 8)

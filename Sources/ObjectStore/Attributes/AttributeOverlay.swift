@@ -1,7 +1,7 @@
 import Glibc
 import Metadata
 
-/// How what an entry says changes what a store says. Pure.
+/// How what an entry says changes what a store says.
 struct AttributeOverlay: Sendable {
     let options: AttributedStoreOptions
 
@@ -31,7 +31,8 @@ struct AttributeOverlay: Sendable {
         changed: Int64? = nil
     ) -> POSIXAttributes {
         POSIXAttributes(
-            mode: (bound.type ?? Self.type(of: shown.kind)) | (entry.permissions ?? permissions(of: shown.kind)),
+            mode: (bound.type ?? Self.type(of: shown.kind))
+                | (entry.permissions ?? permissions(of: shown.kind)),
             uid: entry.uid ?? options.uid,
             gid: entry.gid ?? options.gid,
             linkCount: entry.linkCount,

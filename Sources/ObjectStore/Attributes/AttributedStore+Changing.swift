@@ -3,7 +3,9 @@ public import Pages
 
 /// Mode, owner, times, and extended attributes.
 extension AttributedStore {
-    /// Changes mode, owner or times; no object is touched. In the store at the latest a second later.
+    /// Changes mode, owner or times; no object is touched.
+    ///
+    /// In the store at the latest a second later.
     /// - Parameters:
     ///   - path: A name, or the root.
     ///   - change: What to change.
@@ -18,7 +20,9 @@ extension AttributedStore {
         let holder = try holder(of: path, .any)
         var noted = EntryChange()
         if let bits = change.permissions {
-            noted.permissions = .set(bits & 0o7777 == overlay.permissions(of: known.kind) ? nil : bits & 0o7777)
+            noted.permissions = .set(
+                bits & 0o7777 == overlay.permissions(of: known.kind) ? nil : bits & 0o7777
+            )
         }
         if let uid = change.uid { noted.uid = .set(uid == options.uid ? nil : uid) }
         if let gid = change.gid { noted.gid = .set(gid == options.gid ? nil : gid) }
@@ -58,8 +62,8 @@ extension AttributedStore {
     ///   - known: What it is.
     ///   - time: Its new change time.
     /// - Throws: ``StoreError/exists`` or ``StoreError/notFound`` by `presence`,
-    ///   ``StoreError/unsupported(_:)`` for another namespace, ``StoreError/noSpace(_:)`` if all of the name's
-    ///   attributes have more than 64 KiB, or another ``StoreError``.
+    ///   ``StoreError/unsupported(_:)`` for another namespace, ``StoreError/noSpace(_:)`` if all of the
+    ///   name's attributes have more than 64 KiB, or another ``StoreError``.
     public func setExtendedAttribute(
         _ name: [UInt8],
         to value: [UInt8]?,
@@ -68,7 +72,8 @@ extension AttributedStore {
         known: Attributes,
         time: Int64
     ) throws(StoreError) {
-        guard Self.keptNamespaces.contains(where: { name.starts(with: $0.utf8) && name.count > $0.utf8.count })
+        guard
+            Self.keptNamespaces.contains(where: { name.starts(with: $0.utf8) && name.count > $0.utf8.count })
         else {
             let text = String(decoding: name, as: UTF8.self)
             throw .unsupported("\(text): only attributes of user., trusted. and security. are kept")

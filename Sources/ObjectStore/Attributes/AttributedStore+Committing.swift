@@ -63,9 +63,10 @@ extension AttributedStore {
                 state.books[directory]?.begin().map { ($0, state.books[directory]?.sendingNumber ?? 0) }
             }
             guard let (changes, number) = begun else { return }
+            let isKnown = isKnown(directory)
             do throws(StoreError) {
                 if !directory.isRoot { try makeMarker() }
-                try write(changes, of: directory)
+                try write(changes, of: directory, isKnown: isKnown)
             } catch {
                 let now = clock()
                 state.withLock { $0.books[directory]?.failed(at: now) }
@@ -90,9 +91,13 @@ extension AttributedStore {
     }
 
     /// Merges changes into what the store has, as often as others write in between.
-    private func write(_ changes: [[UInt8]: EntryChange], of directory: RelativePath) throws(StoreError) {
+    private func write(
+        _ changes: [[UInt8]: EntryChange],
+        of directory: RelativePath,
+        isKnown: Bool
+    ) throws(StoreError) {
         // Without conditions the newest is read first: what others wrote before is not lost then.
-        if !objects.conditions().put || !isKnown(directory) { try reread(directory) }
+        if !objects.honours(.put) || !isKnown { try reread(directory) }
         var attempt = 1
         while true {
             let asked = clock()
@@ -101,10 +106,16 @@ extension AttributedStore {
             }
             do throws(StoreError) {
                 let document = known.0.applying(changes, generation: UInt32.random(in: 0 ... .max))
-                let versions = try store(document, over: known.0, known.1 ?? DocumentVersions(), changes, directory)
+                let versions = try store(
+                    document,
+                    over: known.0,
+                    known.1 ?? DocumentVersions(),
+                    changes,
+                    directory
+                )
                 state.withLock { $0.books[directory]?.committed(document, versions, asked: asked) }
                 return
-            } catch where error == .stale || error == .exists {
+            } catch  where error == .stale || error == .exists {
                 guard attempt < options.attemptsMaximum else {
                     throw .unavailable(
                         "\(uri(of: AttributeNames.document(of: directory))): others wrote it \(attempt) times"
@@ -168,13 +179,15 @@ extension AttributedStore {
         return try objects.put(document.encoded(part: part), at: path, if: condition, metadata: []).etag
     }
 
-    /// Nothing is left to be said: the object goes. Where a delete cannot have a condition an empty object stays,
-    /// so that nothing is deleted that somebody else has just written.
+    /// Nothing is left to be said: the object goes.
+    ///
+    /// Where a delete cannot have a condition an empty object stays, so that nothing is deleted that somebody
+    /// else has just written.
     private func clear(_ versions: DocumentVersions, of directory: RelativePath) throws(StoreError)
         -> DocumentVersions
     {
         guard let whole = versions.whole else { return versions }
-        guard objects.conditions().delete else {
+        guard objects.honours(.delete) else {
             var result = versions
             result.whole = try put(AttributeDocument(), nil, whole, directory)
             return result
@@ -187,15 +200,21 @@ extension AttributedStore {
     /// - Parameter path: A name, or the root.
     /// - Throws: Why it is not durable.
     public func sync(_ path: RelativePath) throws(StoreError) {
-        try flushRemovals()
-        if let parent = path.parent { try commit(parent) }
-        try commit(path)
+        var failure: StoreError?
+        // Each is tried, whatever became of the others.
+        do throws(StoreError) { try flushRemovals() } catch { failure = error }
+        for directory in [path.parent, path].compactMap({ $0 }) {
+            do throws(StoreError) { try commit(directory) } catch { failure = failure ?? error }
+        }
+        if let failure { throw failure }
     }
 
     /// Writes what is pending below a directory, and of itself.
     func commitAll(below directory: RelativePath) throws(StoreError) {
         let due = state.withLock { state in
-            state.books.filter { !$0.value.isSettled && ($0.key == directory || $0.key.lies(below: directory)) }.keys
+            state.books.filter {
+                !$0.value.isSettled && ($0.key == directory || $0.key.lies(below: directory))
+            }.keys
         }
         for path in due { try commit(path) }
     }

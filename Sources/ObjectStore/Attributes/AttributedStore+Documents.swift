@@ -134,7 +134,9 @@ extension AttributedStore {
         }
         do throws(FormatError) {
             let document = try AttributeDocument(decoding: bytes)
-            if part == nil { found.document = document } else {
+            if part == nil {
+                found.document = document
+            } else {
                 found.document.entries.merge(document.entries) { $1 }
             }
         } catch {
@@ -184,7 +186,9 @@ extension AttributedStore.State {
         guard books.count > options.directoriesMaximum || entries > options.entriesMaximum else { return }
         let idle = books.filter { $0.value.isSettled }.sorted { $0.value.lastUsed < $1.value.lastUsed }
         for (path, book) in idle {
-            guard books.count > options.directoriesMaximum / 2 || entries > options.entriesMaximum / 2 else { break }
+            guard books.count > options.directoriesMaximum / 2 || entries > options.entriesMaximum / 2 else {
+                break
+            }
             entries -= book.document.entries.count
             books[path] = nil
         }

@@ -58,6 +58,7 @@ extension AttributedStore {
     ///   - entry: What is said there; has other names.
     ///   - shown: What the mount shows of it.
     /// - Returns: What must be noted.
+    /// - Throws: What the copy throws; then nothing has changed.
     func promoted(
         _ path: RelativePath,
         _ entry: AttributeEntry,
@@ -88,7 +89,9 @@ extension AttributedStore {
         var result = entry ?? AttributeEntry()
         if result.bound.etag != shown.etag { result.bound = BoundAttributes() }
         // The store's time of the copy is that of the copy.
-        if result.bound.modified == nil, shown.modified != made.modified { result.bound.modified = shown.modified }
+        if result.bound.modified == nil, shown.modified != made.modified {
+            result.bound.modified = shown.modified
+        }
         if result.bound.isEmpty { result.bound = BoundAttributes() } else { result.bound.etag = made.etag }
         return result
     }

@@ -44,7 +44,9 @@ extension AttributedStore {
             return try passThrough(directory, .after(name, entriesMaximum), into: sink)
         }
         var page = EntryBuffer()
-        let read = try next.list(directory, after: name, entriesMaximum: entriesMaximum) { page.append($0, $1) }
+        let read = try next.list(directory, after: name, entriesMaximum: entriesMaximum) {
+            page.append($0, $1)
+        }
         return try show(page, read, of: directory, view, after: name, into: sink)
     }
 
@@ -83,7 +85,8 @@ extension AttributedStore {
     }
 
     /// The first page is held until it is known whether the directory has an attribute object: it shows one.
-    private func listFirst(_ directory: RelativePath, into sink: EntrySink) throws(StoreError) -> ListingPage {
+    private func listFirst(_ directory: RelativePath, into sink: EntrySink) throws(StoreError) -> ListingPage
+    {
         guard !state.withLock({ $0.removals.hides(directory) }) else { throw .notFound }
         let asked = clock()
         var page = EntryBuffer()
@@ -125,9 +128,8 @@ extension AttributedStore {
     }
 
     /// Remembers what a directory has, for its removal.
-    private func noteListed(_ directory: RelativePath, _ names: @autoclosure () -> [[UInt8]], isWhole: Bool) {
+    private func noteListed(_ directory: RelativePath, _ names: NameBuffer, isWhole: Bool) {
         guard isWhole else { return }
-        let names = names()
         let now = clock()
         state.withLock { $0.listed.listed(directory, names, at: now) }
     }
@@ -151,7 +153,7 @@ extension AttributedStore {
         after name: [UInt8],
         into sink: EntrySink
     ) throws(StoreError) -> ListingPage {
-        var names: [[UInt8]] = []
+        var names = NameBuffer()
         page.forEach { name, attributes in
             let bytes = Array(name)
             guard !view.hidden.contains(bytes) else { return }
@@ -209,6 +211,7 @@ private struct DirectoryView {
     /// - Parameters:
     ///   - name: They come after it; empty for all.
     ///   - last: They come before it, or are it; nil for all.
+    /// - Returns: Names, and where their objects lie.
     func links(after name: [UInt8], upTo last: [UInt8]?) -> [(name: [UInt8], target: RelativePath)] {
         linked.filter { link in
             name.lexicographicallyPrecedes(link.name)

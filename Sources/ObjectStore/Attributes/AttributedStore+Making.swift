@@ -8,7 +8,9 @@ extension AttributedStore {
     /// Begins new contents of a file.
     /// - Parameter path: The name they will get.
     /// - Returns: The way there; asks nothing yet.
-    public func upload(to path: RelativePath) -> any ContentUpload { AttributedUpload(store: self, path: path) }
+    public func upload(to path: RelativePath) -> any ContentUpload {
+        AttributedUpload(store: self, path: path)
+    }
 
     /// Makes a directory, a symbolic link, a special file or an empty regular file.
     /// - Parameters:
@@ -68,7 +70,10 @@ extension AttributedStore {
         let now = clock()
         state.withLock { state in
             state.listed.added(path)
-            if made.kind == .directory { state.listed.listed(path, [], at: now) }
+            guard made.kind == .directory else { return }
+            state.listed.listed(path, NameBuffer(), at: now)
+            // It is new, so it has no attribute object; if it has, the first write of one will meet it.
+            if state.books[path] == nil { state.books[path, default: DirectoryBook()].confirm(asked: now) }
         }
         let entry = change.applied(to: nil)
         if entry != old { try note([(path, change)]) }

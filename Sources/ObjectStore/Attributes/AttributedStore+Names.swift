@@ -87,7 +87,8 @@ extension AttributedStore {
         let count = keyPrefixBytes + path.bytes.count
         guard count > AttributeNames.keyMaximumBytes else { return }
         throw .nameTooLong(
-            "\(next.uri(of: path)): the key would have \(count) bytes, S3 allows \(AttributeNames.keyMaximumBytes)"
+            "\(next.uri(of: path)): the key would have \(count) bytes, "
+                + "S3 allows \(AttributeNames.keyMaximumBytes)"
         )
     }
 

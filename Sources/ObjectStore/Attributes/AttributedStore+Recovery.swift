@@ -5,7 +5,7 @@ import Synchronization
 
 /// What outlives the process, and what is done once a second.
 extension AttributedStore {
-    /// Takes up what the journal still promises. Asks the store only for unfinished intents.
+    /// Takes up what the journal still promises; asks the store what has become of it.
     func recover() throws(StoreError) {
         guard let journal else { return }
         let replay = journal.replay
@@ -22,18 +22,44 @@ extension AttributedStore {
                     at: now
                 )
             }
-            for (number, path, removal) in replay.removals {
-                state.removals.add(path, removal, number: number, at: now)
-            }
             state.intents = replay.intents
         }
+        try takeUp(replay.removals)
         if !replay.changes.isEmpty { hasLinks.store(true, ordering: .relaxed) }
         finishIntents()
     }
 
+    /// Queues removals again, of what nobody has replaced meanwhile.
+    private func takeUp(
+        _ removals: [(number: UInt64, path: RelativePath, removal: RemovalQueue.Removal)]
+    ) throws(StoreError) {
+        let now = clock()
+        try ParallelRun.each(removals.count, width: options.parallelCopies) {
+            [self] index throws(StoreError) in
+            let (number, path, removal) = removals[index]
+            guard try isStill(path, removal) else { return }
+            state.withLock { $0.removals.add(path, removal, number: number, at: now) }
+        }
+    }
+
+    private func isStill(_ path: RelativePath, _ removal: RemovalQueue.Removal) throws(StoreError) -> Bool {
+        if let documents = removal.documents {
+            let waiting = journal?.replay.removals.filter { $0.path.lies(below: path) }.map(\.path) ?? []
+            return try !objects.hasKeys(below: path, except: documents + waiting)
+        }
+        do throws(StoreError) {
+            let found = try objects.attributes(of: path, known: .file)
+            return found.kind == .file && (removal.etag == nil || found.etag == removal.etag)
+        } catch .notFound {
+            return false
+        }
+    }
+
     /// Finishes what was begun and not ended; what fails is tried again later.
     func finishIntents() {
-        for intent in state.withLock({ Array($0.intents.values) }).sorted(by: { $0.phase.rawValue < $1.phase.rawValue }) {
+        for intent in state.withLock({ Array($0.intents.values) }).sorted(by: {
+            $0.phase.rawValue < $1.phase.rawValue
+        }) {
             do throws(StoreError) {
                 try finish(intent)
                 logger.notice("an interrupted rename is finished", metadata: intent.facts)
@@ -45,13 +71,16 @@ extension AttributedStore {
         }
     }
 
-    /// Does what is due; hides errors, which are tried again. To be called once a second.
+    /// Does what is due; hides errors, which are tried again.
+    ///
+    /// To be called once a second, on a thread that may wait.
     public func housekeep() {
         let now = clock()
         let delay = options.groupDelay.nanoseconds
         let (removalsDue, directories, markerDue, intentsDue) = state.withLock { state in
             let removalsDue = state.removals.since.map { now - $0 >= delay } ?? false
-            let directories = state.books.filter { $0.value.pendingSince.map { now - $0 >= delay } ?? false }.keys
+            let directories = state.books.filter { $0.value.pendingSince.map { now - $0 >= delay } ?? false }
+                .keys
             var markerDue = false
             if case .absent(let checked) = state.marker {
                 markerDue = now - checked >= options.markerInterval.nanoseconds
@@ -61,13 +90,16 @@ extension AttributedStore {
             if intentsDue { state.intentsTried = now }
             return (removalsDue, Array(directories), markerDue, intentsDue)
         }
-        if removalsDue { attempt("removed objects cannot be deleted yet") { () throws(StoreError) in try flushRemovals() } }
+        if removalsDue {
+            attempt("removed objects cannot be deleted yet") { () throws(StoreError) in try flushRemovals() }
+        }
         for directory in directories {
             attempt("attributes cannot be written yet") { () throws(StoreError) in try commit(directory) }
         }
         if markerDue {
             attempt("the root's attribute object cannot be read") { () throws(StoreError) in
-                try turns.with(AttributeNames.document(of: .root)) { () throws(StoreError) in try read(.root) }
+                try turns.with(AttributeNames.document(of: .root)) { () throws(StoreError) in try read(.root)
+                }
             }
         }
         if intentsDue { finishIntents() }
@@ -86,7 +118,8 @@ extension AttributedStore {
     /// Uploads that nobody ended are aborted, once a day.
     private func abortUploads(at now: Int64) {
         let isDue = state.withLock { state in
-            let isDue = state.uploadsChecked.map { now - $0 > 24 * 3600 * 1_000_000_000 } ?? (state.lastNumber > 0)
+            let isDue =
+                state.uploadsChecked.map { now - $0 > 24 * 3600 * 1_000_000_000 } ?? (state.lastNumber > 0)
             if isDue { state.uploadsChecked = now }
             return isDue
         }

@@ -25,7 +25,7 @@ extension AttributedStore {
         if let entry {
             changes = entry.names.isEmpty ? [(path, .removed)] : try promoted(path, entry, shown: known)
         }
-        try enqueue(path, RemovalQueue.Removal(documents: nil, siblings: siblings), changes)
+        try enqueue(path, RemovalQueue.Removal(documents: nil, etag: known.etag, siblings: siblings), changes)
     }
 
     /// Removes an empty directory: its marker and its attribute objects.
@@ -38,7 +38,9 @@ extension AttributedStore {
         guard !state.withLock({ $0.removals.hides(path) }) else { throw .notFound }
         try requireEmpty(path)
         let documents = state.withLock { state -> [RelativePath] in
-            guard let book = state.books.removeValue(forKey: path), book.versions.whole != nil else { return [] }
+            guard let book = state.books.removeValue(forKey: path), book.versions.whole != nil else {
+                return []
+            }
             let parts = book.versions.parts.keys.map { location(of: path, $0, book.document.generation) }
             return [AttributeNames.document(of: path)] + parts
         }
@@ -54,7 +56,10 @@ extension AttributedStore {
         let (isKnownEmpty, links, waiting) = state.withLock { state in
             let book = state.books[directory]
             let links = book?.names.filter { book?.entry(of: $0)?.link != nil } ?? []
-            let isKnownEmpty = state.listed.isEmpty(directory, at: now)
+            // One with attribute objects is asked about: they must not go from under somebody else's files.
+            let isKnownEmpty =
+                options.syncInterval != .zero && book?.versions.whole == nil
+                && state.listed.isEmpty(directory, at: now)
             return (isKnownEmpty, links, isKnownEmpty ? [] : state.removals.waiting(below: directory))
         }
         for name in links {
@@ -77,7 +82,8 @@ extension AttributedStore {
     /// The attribute objects of a directory as far as they are known.
     private func documents(of directory: RelativePath) throws(StoreError) -> [RelativePath] {
         let book = state.withLock { $0.books[directory] }
-        let parts = book?.versions.parts.keys.map { location(of: directory, $0, book?.document.generation) } ?? []
+        let parts =
+            book?.versions.parts.keys.map { location(of: directory, $0, book?.document.generation) } ?? []
         return [AttributeNames.document(of: directory)] + parts
     }
 

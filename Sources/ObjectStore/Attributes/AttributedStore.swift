@@ -7,9 +7,9 @@ import Threading
 
 /// POSIX on plain objects: what S3 cannot say lies in attribute objects.
 ///
-/// Reads go to `next`, the chain through workers; changes go to the store itself. Design in `docs/writing.md`,
-/// format in `docs/design.md`. Any thread may call it; calls run and wait on the caller's thread. At most
-/// one request at a time is under way for one directory's attributes.
+/// Reads go to `next`, the chain through workers; changes go to the store itself. Design in
+/// `docs/writing.md`, format in `docs/design.md`. Any thread may call it; calls run and wait on the caller's
+/// thread. At most one request at a time is under way for one directory's attributes.
 public final class AttributedStore: MetadataSource, SpanSource, WritableStore {
     struct State {
         var books: [RelativePath: DirectoryBook] = [:]

@@ -45,7 +45,7 @@ final class AttributedUpload: ContentUpload {
         try store.requireName(path, isDirectory: false)
         try store.settle(path)
         let holder = try store.holder(of: path, .any).path
-        if condition == .absent, holder != path { throw .stale }
+        if condition == .absent, holder != path { throw .exists }
         let made = try wayNow(to: holder).commit(contents, if: condition, attributes: attributes)
         return try store.committed(holder, made, attributes, isNew: condition == .absent)
     }

@@ -1,6 +1,6 @@
 import Pages
 
-/// What is known of one directory's attribute object, and what is to be written into it. Pure.
+/// What is known of one directory's attribute object, and what is to be written into it.
 struct DirectoryBook: Sendable {
     /// The entries as the store has them, to our knowledge.
     private(set) var document = AttributeDocument()
@@ -39,7 +39,9 @@ struct DirectoryBook: Sendable {
     /// All names that something is said of, own changes included, in no order.
     var names: [[UInt8]] {
         guard !isSettled else { return Array(document.entries.keys) }
-        return Set(document.entries.keys).union(sending.keys).union(pending.keys).filter { entry(of: $0) != nil }
+        return Set(document.entries.keys).union(sending.keys).union(pending.keys).filter {
+            entry(of: $0) != nil
+        }
     }
 
     /// All entries, own changes included.
@@ -54,6 +56,7 @@ struct DirectoryBook: Sendable {
     /// - Parameters:
     ///   - interval: For how long, in nanoseconds; nil: for ever.
     ///   - now: The time.
+    /// - Returns: `false` also if nobody has asked yet.
     func isTrusted(for interval: Int64?, at now: Int64) -> Bool {
         guard let checked else { return false }
         guard let interval else { return true }

@@ -1,7 +1,8 @@
 import Metadata
 
-/// Directories whose whole listing has just passed by, and what is left of it: saves the question whether a
-/// directory is empty when it is removed. Pure.
+/// Directories whose whole listing has just passed by, and what is left of it.
+///
+/// Saves the question whether a directory is empty when it is removed.
 ///
 /// A wrong answer costs nobody's data: removing a directory deletes its marker and attribute objects only.
 struct ListedNames: Sendable {
@@ -13,13 +14,23 @@ struct ListedNames: Sendable {
     static let lifetime: Int64 = 30_000_000_000
 
     private struct Listed {
-        var names: Set<[UInt8]>
+        /// As they were listed; nil as soon as they are in ``names``.
+        var listed: NameBuffer?
+        var names: Set<[UInt8]> = []
         var time: Int64
+
+        mutating func change(_ body: (inout Set<[UInt8]>) -> Void) {
+            if let listed { names = listed.set }
+            listed = nil
+            body(&names)
+        }
+
+        var isEmpty: Bool { listed.map { $0.count == 0 } ?? names.isEmpty }
     }
 
     private var directories: [RelativePath: Listed] = [:]
 
-    mutating func listed(_ directory: RelativePath, _ names: [[UInt8]], at now: Int64) {
+    mutating func listed(_ directory: RelativePath, _ names: NameBuffer, at now: Int64) {
         guard names.count <= Self.namesMaximum else {
             directories[directory] = nil
             return
@@ -28,15 +39,15 @@ struct ListedNames: Sendable {
             let oldest = directories.min { $0.value.time < $1.value.time }
             if let oldest { directories[oldest.key] = nil }
         }
-        directories[directory] = Listed(names: Set(names), time: now)
+        directories[directory] = Listed(listed: names, time: now)
     }
 
     mutating func added(_ path: RelativePath) {
-        if let parent = path.parent { directories[parent]?.names.insert(Array(path.name)) }
+        if let parent = path.parent { directories[parent]?.change { $0.insert(Array(path.name)) } }
     }
 
     mutating func removed(_ path: RelativePath) {
-        if let parent = path.parent { directories[parent]?.names.remove(Array(path.name)) }
+        if let parent = path.parent { directories[parent]?.change { $0.remove(Array(path.name)) } }
         directories[path] = nil
     }
 
@@ -48,6 +59,6 @@ struct ListedNames: Sendable {
     /// Whether nothing is left in a directory, as far as is known.
     func isEmpty(_ directory: RelativePath, at now: Int64) -> Bool {
         guard let listed = directories[directory], now - listed.time < Self.lifetime else { return false }
-        return listed.names.isEmpty
+        return listed.isEmpty
     }
 }

@@ -1,11 +1,14 @@
 import Metadata
+import Pages
 
-/// Names that are gone for this mount, and whose objects go in batches. Pure.
+/// Names that are gone for this mount, and whose objects go in batches.
 struct RemovalQueue: Sendable {
     /// One removed name.
     struct Removal: Hashable, Sendable {
         /// The attribute objects of a directory that go with it; nil for a file.
         var documents: [RelativePath]?
+        /// The version of a file that was removed: whoever finishes this after a crash deletes no other.
+        var etag: ETag?
         /// Whether its directory has other entries.
         var siblings: Siblings
 
@@ -113,7 +116,9 @@ struct RemovalBatch: Sendable {
             } else {
                 objects.append(path)
             }
-            guard let parent = path.parent, !parent.isRoot, removals[parent]?.isDirectory != true else { continue }
+            guard let parent = path.parent, !parent.isRoot, removals[parent]?.isDirectory != true else {
+                continue
+            }
             switch removal.siblings {
             case .some: break
             case .none: certain.insert(parent)

@@ -11,6 +11,9 @@ protocol ObjectChanges: MetadataSource, SpanSource {
     /// Which conditions the endpoint honours; probed at the first call, which may wait.
     func conditions() -> HonouredConditions
 
+    /// Whether one kind of request honours its conditions; probes nothing else.
+    func honours(_ group: S3ConditionGroup) -> Bool
+
     /// Stores an object from memory.
     /// - Parameter metadata: User metadata, names without `x-amz-meta-`.
     /// - Returns: Its attributes as a listing would show them.

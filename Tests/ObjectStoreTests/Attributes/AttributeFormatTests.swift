@@ -136,8 +136,18 @@ struct RandomAttributes {
             modified: 1_700_000_000_000_000_000
         )
         document.entries[Array("go".utf8)] = link
-        let text = document.encoded(part: nil).map { AttributeNames.hexadecimal(UInt64($0), 2) }
-        print(text.map { String(decoding: $0, as: UTF8.self) }.joined(separator: " "))
+        let written = document.encoded(part: nil).map {
+            String(decoding: AttributeNames.hexadecimal(UInt64($0), 2), as: UTF8.self)
+        }
+        let example = """
+            41 4c 58 41 54 54 52 01 00 02 02 67 6f 3a 04 20
+            64 34 31 64 38 63 64 39 38 66 30 30 62 32 30 34
+            65 39 38 30 30 39 39 38 65 63 66 38 34 32 37 65
+            05 03 80 c0 02 06 06 72 75 6e 2e 73 68 09 09 80
+            80 d0 e2 c6 bf ce 97 2f 06 72 75 6e 2e 73 68 04
+            01 02 ed 03 af ea a1 43
+            """
+        #expect(written == example.split(whereSeparator: \.isWhitespace).map(String.init))
     }
 
     @Test func `the parts of a split document have every entry once`() throws {

@@ -116,7 +116,13 @@ struct AttributedNamesTests {
         try bucket.put("other", "a")
         guard try bucket.objects().conditions().copySource else { return }
         #expect(throws: StoreError.stale) {
-            try store.rename(RelativePath("a"), to: RelativePath("b"), .replace, known: (known, nil), siblings: .some)
+            try store.rename(
+                RelativePath("a"),
+                to: RelativePath("b"),
+                .replace,
+                known: (known, nil),
+                siblings: .some
+            )
         }
         #expect(try store.text("a") == "other")
     }
@@ -133,15 +139,14 @@ struct AttributedNamesTests {
         #expect(try store.text("a") == "text of b")
         #expect(try store.text("b") == "text of a")
         try store.move("d", "e", .exchange)
-        try store.move("b", "d", .exchange)
         let other = try bucket.mount(bucket.objects())
         #expect(try Set(other.shown().keys) == ["a", "b", "d", "e"])
-        #expect(try other.text("d") == "text of a")
-        #expect(try other.stat("d").posix?.mode == 0o100600)
+        #expect(try other.text("b") == "text of a")
+        #expect(try other.stat("b").posix?.mode == 0o100600)
         #expect(try other.text("e/sub/y") == "text of d/sub/y")
         #expect(try other.stat("e/x").posix?.mode == 0o100640)
-        #expect(try Set(other.shown("b").keys) == ["z"])
-        #expect(try other.stat("b").posix?.mode == 0o40700)
+        #expect(try Set(other.shown("d").keys) == ["z"])
+        #expect(try other.stat("d").posix?.mode == 0o40700)
     }
 
     @Test func `a directory of 200 files moves in 410 requests, with all that is said`() throws {

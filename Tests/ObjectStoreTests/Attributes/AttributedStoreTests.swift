@@ -147,7 +147,14 @@ struct AttributedStoreTests {
         let known = try store.stat("file")
         func set(_ name: String, _ value: String?, _ presence: AttributePresence = .any) throws {
             let bytes = value.map { Array($0.utf8) }
-            try store.setExtendedAttribute(Array(name.utf8), to: bytes, presence, of: path, known: known, time: 8)
+            try store.setExtendedAttribute(
+                Array(name.utf8),
+                to: bytes,
+                presence,
+                of: path,
+                known: known,
+                time: 8
+            )
         }
         try set("user.color", "blue")
         try set("security.label", "\u{0}x")
@@ -225,7 +232,9 @@ struct AttributedStoreTests {
             for index in 0..<10 { try stores[mount].chmod("d/f\(mount * 10 + index)", 0o600 + UInt32(mount)) }
         }
         let shown = try bucket.mount(bucket.objects()).shown("d")
-        for index in 0..<40 { #expect(shown["f\(index)"]?.posix?.mode == 0o100600 + UInt32(index / 10), "f\(index)") }
+        for index in 0..<40 {
+            #expect(shown["f\(index)"]?.posix?.mode == 0o100600 + UInt32(index / 10), "f\(index)")
+        }
     }
 
     @Test func `a directory where everything is default again has no entries`() throws {
@@ -235,6 +244,48 @@ struct AttributedStoreTests {
         #expect(try store.storedDocument(of: RelativePath("d")).document.entries.count == 1)
         try store.unlink("d/file")
         #expect(try store.storedDocument(of: RelativePath("d")).document.isEmpty)
+    }
+
+    @Test func `without conditions what others wrote before is not lost`() throws {
+        let bucket = try AttributedBucket("nocond")
+        for index in 0..<4 { try bucket.put("text", "d/f\(index)") }
+        let objects = try (0..<2).map { _ in try bucket.objects() }
+        for store in objects { store.pretend(HonouredConditions()) }
+        let stores = try objects.map { try bucket.mount($0) { $0.syncInterval = nil } }
+        for index in 0..<4 { try stores[index % 2].chmod("d/f\(index)", 0o600) }
+        let shown = try bucket.mount(bucket.objects()).shown("d")
+        #expect(shown.values.allSatisfy { $0.posix?.mode == 0o100600 })
+        // Nor is an object deleted that somebody may have written just now.
+        for index in 0..<4 { try stores[0].unlink("d/f\(index)", .some) }
+        let path = AttributeNames.document(of: RelativePath("d"))
+        let left = try AttributeDocument(decoding: objects[0].read(path, limit: 1000).bytes)
+        #expect(left.isEmpty)
+    }
+
+    @Test func `a directory with odd files costs one PUT, and 200 of them two requests to list`() throws {
+        let bucket = try AttributedBucket("untar")
+        let scratch = try JournalDirectory()
+        let objects = try bucket.objects()
+        let store = try bucket.mount(objects, journal: scratch.path)
+        try store.mkdir("d", 0o750)
+        for index in 0..<200 {
+            try store.write("d/f\(index)", "text", mode: 0o640)
+            var change = AttributeChange(changed: 7)
+            change.modified = Int64(index)
+            let known = try store.attributes(of: RelativePath("d/f\(index)"), known: .file)
+            _ = try store.change(RelativePath("d/f\(index)"), change, known: known)
+        }
+        objects.forget()
+        bucket.clock.advance(seconds: 1)
+        store.housekeep()
+        #expect(objects.calls.sorted() == ["PUT .alluxio.attributes", "PUT d/.alluxio.attributes"])
+        let fresh = try bucket.objects()
+        let shown = try bucket.mount(fresh).shown("d")
+        #expect(fresh.calls.count == 2)
+        for index in 0..<200 {
+            #expect(shown["f\(index)"]?.modified == Int64(index))
+            #expect(shown["f\(index)"]?.posix?.mode == 0o100640)
+        }
     }
 
     @Test func `5000 entries lie in parts, and read back`() throws {

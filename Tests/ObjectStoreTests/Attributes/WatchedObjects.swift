@@ -28,8 +28,7 @@ final class WatchedObjects: ObjectChanges {
 
     func forget() { state.withLock { $0.calls = [] } }
 
-    /// Lets so many more calls through.
-    /// - Parameter act: Called once, when the first is refused.
+    /// Lets so many more calls through; `act` is called once, when the first is refused.
     func die(after count: Int, _ act: @escaping @Sendable () -> Void = {}) {
         state.withLock { state in
             state.left = count
@@ -85,6 +84,17 @@ final class WatchedObjects: ObjectChanges {
         state.withLock { $0.conditions } ?? store.conditions()
     }
 
+    func honours(_ group: S3ConditionGroup) -> Bool {
+        guard let pretended = state.withLock({ $0.conditions }) else { return store.honours(group) }
+        return switch group {
+        case .put: pretended.put
+        case .complete: pretended.complete
+        case .copy: pretended.copy
+        case .copySource: pretended.copySource
+        case .delete: pretended.delete
+        }
+    }
+
     func put(
         _ bytes: [UInt8],
         at path: RelativePath,
@@ -95,7 +105,8 @@ final class WatchedObjects: ObjectChanges {
         return try store.put(bytes, at: path, if: condition, metadata: metadata)
     }
 
-    func read(_ path: RelativePath, limit: Int) throws(StoreError) -> (bytes: [UInt8], attributes: Attributes) {
+    func read(_ path: RelativePath, limit: Int) throws(StoreError) -> (bytes: [UInt8], attributes: Attributes)
+    {
         try count("GET", path)
         return try store.read(path, limit: limit)
     }
@@ -199,7 +210,9 @@ final class AttributedBucket: Sendable {
     }
 
     /// Stores an object as another tool does.
-    func put(_ text: String, _ key: String) throws { try upload.put(Array(text.utf8), to: Array("in/here/\(key)".utf8)) }
+    func put(_ text: String, _ key: String) throws {
+        try upload.put(Array(text.utf8), to: Array("in/here/\(key)".utf8))
+    }
 }
 
 extension AttributedStore {

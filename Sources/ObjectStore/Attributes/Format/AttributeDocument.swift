@@ -5,8 +5,10 @@
 struct AttributeDocument: Hashable, Sendable {
     /// The entries by name.
     var entries: [[UInt8]: AttributeEntry] = [:]
-    /// Which parts they lie in; nil: in one object. Differs each time a directory is split, so that two who
-    /// split it at once do not write into each other's parts.
+    /// Which parts they lie in; nil: in one object.
+    ///
+    /// Differs each time a directory is split, so that two who split it at once do not write into each
+    /// other's parts.
     var generation: UInt32?
 
     /// The most entries of an object that is not split.
@@ -25,6 +27,7 @@ struct AttributeDocument: Hashable, Sendable {
     /// - Parameters:
     ///   - changes: By name.
     ///   - generation: That of the parts, if there are too many entries for one object now.
+    /// - Returns: The new document.
     func applying(_ changes: [[UInt8]: EntryChange], generation: UInt32) -> AttributeDocument {
         var result = self
         for (name, change) in changes { result.entries[name] = change.applied(to: entries[name]) }
@@ -37,6 +40,7 @@ struct AttributeDocument: Hashable, Sendable {
 
     /// The bytes of one object.
     /// - Parameter part: nil for the object itself.
+    /// - Returns: All of it, with its checksum.
     func encoded(part: Int?) -> [UInt8] {
         var writer = ByteWriter()
         writer.raw(Self.magic)

@@ -60,10 +60,12 @@ extension EntryChange {
 
     private mutating func decode(_ tag: Tag, from reader: inout ByteReader) throws(FormatError) {
         switch tag {
-        case .permissions: permissions = try reader.change { reader throws(FormatError) in try reader.small(UInt32.self) }
+        case .permissions:
+            permissions = try reader.change { reader throws(FormatError) in try reader.small(UInt32.self) }
         case .uid: uid = try reader.change { reader throws(FormatError) in try reader.small(UInt32.self) }
         case .gid: gid = try reader.change { reader throws(FormatError) in try reader.small(UInt32.self) }
-        case .link: link = try reader.change { reader throws(FormatError) in RelativePath(bytes: try reader.text()) }
+        case .link:
+            link = try reader.change { reader throws(FormatError) in RelativePath(bytes: try reader.text()) }
         case .inode: inode = try reader.change { reader throws(FormatError) in try reader.number() }
         case .extended:
             let name = try reader.text()
@@ -77,7 +79,9 @@ extension EntryChange {
         case .bound:
             var change = BoundChange()
             change.startsAfresh = try reader.number() == 1
-            if try reader.number() == 1 { change.etag = ETag(String(decoding: try reader.text(), as: UTF8.self)) }
+            if try reader.number() == 1 {
+                change.etag = ETag(String(decoding: try reader.text(), as: UTF8.self))
+            }
             bound = change
         case .type, .target, .device, .accessed, .modified, .changed:
             guard bound != nil else { throw FormatError("a field has no version") }
@@ -87,7 +91,9 @@ extension EntryChange {
 }
 
 extension EntryChange.BoundChange {
-    fileprivate mutating func decode(_ tag: EntryChange.Tag, from reader: inout ByteReader) throws(FormatError) {
+    fileprivate mutating func decode(_ tag: EntryChange.Tag, from reader: inout ByteReader)
+        throws(FormatError)
+    {
         switch tag {
         case .type: type = try reader.change { reader throws(FormatError) in try reader.small(UInt32.self) }
         case .target: target = try reader.change { reader throws(FormatError) in try reader.text() }

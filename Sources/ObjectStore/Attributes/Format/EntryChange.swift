@@ -39,7 +39,7 @@ struct EntryChange: Hashable, Sendable {
 
     /// A change of what belongs to one version.
     struct BoundChange: Hashable, Sendable {
-        /// The version it belongs to. What the entry says of another version is void.
+        /// The version it belongs to; what the entry says of another version is void.
         var etag: ETag?
         /// Whether what it says of this version is void, too.
         var startsAfresh = false

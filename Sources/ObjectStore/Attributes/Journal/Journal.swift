@@ -67,6 +67,7 @@ final class Journal: Sendable {
 
     /// Writes the journal anew.
     /// - Parameter records: What is still open.
+    /// - Throws: ``StoreError/noSpace(_:)`` or ``StoreError/unavailable(_:)``; then the old one stays.
     func rewrite(_ records: [JournalRecord]) throws(StoreError) {
         let bytes = records.flatMap(\.encoded)
         let temporary = path + ".new"

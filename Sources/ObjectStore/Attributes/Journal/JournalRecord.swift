@@ -1,6 +1,7 @@
 import Metadata
+import Pages
 
-/// One entry of the journal: what was promised, or that it was kept. Pure.
+/// One entry of the journal: what was promised, or that it was kept.
 enum JournalRecord: Hashable, Sendable {
     /// Changes of entries, under the number of the operation.
     case changes(UInt64, [NotedChange])
@@ -129,6 +130,7 @@ extension RemovalQueue.Removal {
             }
         writer.number(siblings)
         writer.number(isDirectory ? 1 : 0)
+        writer.text((etag?.text ?? "").utf8)
         for document in documents ?? [] { writer.text(document.bytes) }
     }
 
@@ -139,17 +141,18 @@ extension RemovalQueue.Removal {
             case 1: .none
             default: .unknown
             }
-        guard try reader.number() == 1 else {
-            documents = nil
-            return
-        }
+        let isDirectory = try reader.number() == 1
+        let tag = try reader.text()
+        etag = tag.isEmpty ? nil : ETag(String(decoding: tag, as: UTF8.self))
+        documents = nil
+        guard isDirectory else { return }
         var paths: [RelativePath] = []
         while !reader.isAtEnd { paths.append(RelativePath(bytes: try reader.text())) }
         documents = paths
     }
 }
 
-/// What a journal still promises. Pure.
+/// What a journal still promises.
 struct JournalReplay: Sendable {
     private(set) var changes: [(number: UInt64, noted: JournalRecord.NotedChange)] = []
     private(set) var removals: [(number: UInt64, path: RelativePath, removal: RemovalQueue.Removal)] = []

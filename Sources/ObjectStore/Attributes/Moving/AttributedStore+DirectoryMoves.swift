@@ -16,13 +16,17 @@ extension AttributedStore {
         try commitAll(below: path)
         let move = try survey(path, to: target)
         for file in move.files { try requireKey(move.moved(file.path)) }
+        for directory in move.directories { try requireKey(move.moved(directory).marker) }
         let intent = Intent(source: path, target: target, phase: .copying, begun: wallClock)
         try begin(intent)
         do throws(StoreError) {
             try copy(move)
         } catch {
             // Nothing has been deleted: what was copied is a leftover.
-            try? objects.delete(move.files.map { move.moved($0.path) } + move.directories.reversed().map { move.moved($0).marker })
+            try? objects.delete(
+                move.files.map { move.moved($0.path) }
+                    + move.directories.reversed().map { move.moved($0).marker }
+            )
             try? end(intent)
             throw error
         }
@@ -99,13 +103,15 @@ extension AttributedStore {
         let documented = Set(move.documents.compactMap(\.parent))
         for directory in documented { try load(directory, .trusted) }
         let copies = Mutex<[RelativePath: Attributes]>([:])
-        try ParallelRun.each(move.files.count, width: options.parallelCopies) { [self] index throws(StoreError) in
+        try ParallelRun.each(move.files.count, width: options.parallelCopies) {
+            [self] index throws(StoreError) in
             let (path, attributes) = move.files[index]
             let target = move.moved(path)
             let made = try objects.copy(path, known: attributes, to: target, if: .always, metadata: nil)
             copies.withLock { $0[path] = made }
         }
-        try ParallelRun.each(move.directories.count, width: options.parallelCopies) { [self] index throws(StoreError) in
+        try ParallelRun.each(move.directories.count, width: options.parallelCopies) {
+            [self] index throws(StoreError) in
             _ = try objects.putMarker(move.moved(move.directories[index]))
         }
         let made = copies.withLock { $0 }
@@ -160,7 +166,9 @@ extension AttributedStore {
             try note([(move.source, .removed), (move.target, moved)])
         }
         state.withLock { state in
-            state.books = state.books.filter { path, _ in path != move.source && !path.lies(below: move.source) }
+            state.books = state.books.filter { path, _ in
+                path != move.source && !path.lies(below: move.source)
+            }
             state.listed.forget(below: move.source)
             state.listed.forget(below: move.target)
         }

@@ -77,7 +77,7 @@ extension AttributedStore {
 
     /// Where a copy cannot have a condition, the target is looked for.
     private func require(_ mode: RenameMode, _ target: RelativePath) throws(StoreError) {
-        guard mode == .noReplace, !objects.conditions().copy else { return }
+        guard mode == .noReplace, !objects.honours(.copy) else { return }
         do throws(StoreError) {
             _ = try objects.attributes(of: target, known: nil)
         } catch .notFound {

@@ -1,7 +1,7 @@
 import Metadata
 import Pages
 
-/// What a move of a directory has to do, found by listing it. Pure.
+/// What a move of a directory has to do, found by listing it.
 struct DirectoryMove: Sendable {
     let source: RelativePath
     let target: RelativePath

@@ -4,7 +4,9 @@ import Metadata
 ///
 /// It lies in the journal and, while it lasts, as an object beside the target. Pure.
 struct Intent: Hashable, Sendable {
-    /// What it is about, and how far it has come. What was done before is not done again.
+    /// What it is about, and how far it has come.
+    ///
+    /// What was done before is not done again.
     enum Phase: UInt64, Sendable {
         /// A directory moves: it is being copied, nothing has been deleted.
         case copying = 0

@@ -8,6 +8,7 @@ enum ParallelRun {
     /// - Parameters:
     ///   - count: Indices 0 to `count` - 1.
     ///   - width: The most threads, the caller's included; at least 1.
+    ///   - body: Gets an index, on any of the threads.
     /// - Throws: The first error.
     static func each(
         _ count: Int,
