@@ -133,6 +133,9 @@ final class Composition: Sendable {
         }
     }
 
+    /// Finishes what an earlier daemon of this mount left.
+    func recover() { fileSystem.recoverStaged() }
+
     /// How long the end of the mount waits for operations under way.
     private static let stopDeadline = Duration.seconds(2)
 

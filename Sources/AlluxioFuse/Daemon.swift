@@ -69,6 +69,7 @@ struct Daemon {
                 "settings": "\(plan.settings)", "milliseconds": "\(milliseconds(since: began))",
             ]
         )
+        composition.recover()
         announce(sink, composition)
         defer { server?.stop() }
         try composition.serve()

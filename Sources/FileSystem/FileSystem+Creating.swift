@@ -42,7 +42,12 @@ extension FileSystem {
             guard patience == .waiting else { throw .wouldWait }
             snapshot = try make(path, name, in: directory, entry, parts)
         } else {
-            writer = Writer(staged: try parts.staging.makeFile(), base: nil, version: nil, condition: .absent)
+            writer = Writer(
+                staged: try parts.staging.makeFile(for: path, base: nil),
+                base: nil,
+                version: nil,
+                condition: .absent
+            )
             let attributes = pendingAttributes(entry)
             snapshot = try inodes.create(name, in: directory, as: attributes, isPending: true)
             namespace.pend(path, attributes)
@@ -71,7 +76,8 @@ extension FileSystem {
         let parts = try writable()
         let (directory, path) = try inodes.child(Self.unnamed, of: parent)
         let attributes = pendingAttributes(entry(new, in: directory, type: UInt32(S_IFREG)))
-        let writer = Writer(staged: try parts.staging.makeFile(), base: nil, version: nil, condition: .absent)
+        let staged = try parts.staging.makeFile(for: path, base: nil)
+        let writer = Writer(staged: staged, base: nil, version: nil, condition: .absent)
         writer.orphan()
         let snapshot = try inodes.createUnnamed(in: directory, as: attributes)
         return (describe(snapshot, validFor: ownTrust), try openNew(snapshot.node, path, writer))

@@ -108,12 +108,7 @@ extension FileSystem {
             (known.posix?.linkCount ?? 1) < 2
         else { return }
         let (writer, isNew) = try file.writer { version throws(FileSystemError) in
-            Writer(
-                staged: try writable().staging.makeFile(),
-                base: version,
-                version: version.version,
-                condition: .version(version.version.etag)
-            )
+            try makeWriter(of: node, version, keepsBase: true)
         }
         if isNew { try writer.hold() }
         defer { if isNew { writer.release() } }

@@ -127,9 +127,21 @@ extension FileSystem {
             namespace.move(source.path, to: target.path, result)
             followMoved(source.node, target.path, result)
         } else {
-            namespace.move(source.path, to: target.path, nil)
+            // The name shows the new file; what the store has under it is what will be replaced.
+            namespace.move(source.path, to: target.path, replaced?.isPending == true ? nil : target.attributes)
         }
+        noteMoved(source.node)
         touchBoth(source, target, moved: source.node)
+    }
+
+    /// The log of staged files says where each will go.
+    private func noteMoved(_ node: Node?) {
+        guard let node else { return }
+        for file in handles.files where file.node === node || inodes.isBelow(file.node, node) {
+            guard let writer = file.writer else { continue }
+            let base = writer.isPending ? nil : file.version.version
+            try? writer.staged.began(path(of: file.node), base: base)
+        }
     }
 
     /// Renames in the store; what somebody else has changed meanwhile is looked up once more.

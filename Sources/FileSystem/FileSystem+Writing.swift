@@ -59,7 +59,7 @@ extension FileSystem {
         guard let parts = writing else { return }
         guard patience == .waiting else { throw .wouldWait }
         if parts.durability == .stage {
-            try file.writer?.staged.sync()
+            try promise(file)
             return
         }
         try commit(file, patience)
@@ -174,7 +174,7 @@ extension FileSystem {
         _ = try writable()
         let (writer, isNew) = try file.writer { version throws(FileSystemError) in
             // What is cut off whole is not needed of the old version.
-            try makeWriter(version, keepsBase: size > 0)
+            try makeWriter(of: file.node, version, keepsBase: size > 0)
         }
         if !isNew || size > 0 { try writer.resize(to: size, mayWait: patience == .waiting) }
         noteChange(of: file, writer)
@@ -241,6 +241,14 @@ extension FileSystem {
         try change(file.node, path, times, parts)
     }
 
+    /// Puts what was changed on the local disk, for the next daemon if this one does not get to it.
+    func promise(_ file: OpenFile) throws(FileSystemError) {
+        guard let writer = file.writer else { return }
+        let (snapshot, path) = try inodes.find(file.node.id)
+        let native = native(of: snapshot)
+        try writer.promise(path, StagingEvent.Owner(mode: native.mode, uid: native.uid, gid: native.gid))
+    }
+
     /// What a user is told of a commit that failed.
     private func commitFailure(_ error: StoreError, _ path: RelativePath) -> FileSystemError {
         switch error {
@@ -280,16 +288,19 @@ extension FileSystem {
     /// The writer of an open file, made if there is none.
     func writer(of file: OpenFile) throws(FileSystemError) -> Writer {
         try file.writer { version throws(FileSystemError) in
-            try makeWriter(version, keepsBase: true)
+            try makeWriter(of: file.node, version, keepsBase: true)
         }.writer
     }
 
-    private func makeWriter(
+    /// A writer for a version that is there.
+    /// - Parameter keepsBase: Whether any byte of it is kept.
+    func makeWriter(
+        of node: Node,
         _ version: OpenVersion,
         keepsBase: Bool
     ) throws(FileSystemError) -> Writer {
         Writer(
-            staged: try writable().staging.makeFile(),
+            staged: try writable().staging.makeFile(for: path(of: node), base: version.version),
             base: keepsBase ? version : nil,
             version: version.version,
             condition: .version(version.version.etag)

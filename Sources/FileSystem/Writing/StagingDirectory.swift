@@ -1,5 +1,6 @@
 import CLinux
 import Glibc
+import Metadata
 import Pages
 import Synchronization
 import Threading
@@ -21,7 +22,12 @@ public final class StagingDirectory: Sendable {
 
     /// Held for as long as the object lives; its lock keeps other daemons out.
     private let directory: Int32
+    private let log: StagingLog
+    /// What an earlier daemon left, until ``takeRemnants()``.
+    private let remnants: Mutex<[StagedRemnant]>
     private let nextNumber = Atomic<UInt64>(1)
+    /// No two daemons of one directory begin in the same nanosecond.
+    private let prefix = String(UInt64(bitPattern: FileSystem.timeOfDay()), radix: 16)
     private let lock = Lock()
     private let freed = Condition()
     // Safety: read and written only while `lock` is held.
@@ -55,7 +61,57 @@ public final class StagingDirectory: Sendable {
         guard probe >= 0 || probe == -EOPNOTSUPP || probe == -EISDIR else {
             throw Self.error("cannot write to", path, -probe)
         }
+        var code: Int32 = 0
+        guard let log = StagingLog(in: opened, code: &code) else {
+            throw Self.error("cannot keep a log in", path, code)
+        }
+        self.log = log
+        remnants = Mutex(log.unfinished().map { StagedRemnant(file: $0.key, events: $0.value) })
         try Self.makeDirectories(journalDirectory)
+        try Self.makeDirectories(lostDirectory)
+    }
+
+    /// What an earlier daemon left; each once.
+    func takeRemnants() -> [StagedRemnant] {
+        remnants.withLock { remnants in
+            defer { remnants = [] }
+            return remnants
+        }
+    }
+
+    /// Opens what an earlier daemon left, for reading; nil if it is gone.
+    func open(_ remnant: StagedRemnant) -> Int32? {
+        let opened = linux_open_at(directory, remnant.file, O_RDONLY, 0)
+        return opened >= 0 ? opened : nil
+    }
+
+    /// Deletes what an earlier daemon left and is not needed.
+    func drop(_ remnant: StagedRemnant) {
+        unlinkat(directory, remnant.file, 0)
+        _ = log.note(StagingEvent(.ended, file: remnant.file))
+    }
+
+    /// Puts what an earlier daemon left, and cannot be stored, where people find it, with a note of its path.
+    /// - Returns: Where it is.
+    func keepLost(_ remnant: StagedRemnant) -> String {
+        let place = "\(lostDirectory)/\(remnant.file)"
+        if renameat(directory, remnant.file, AT_FDCWD, place) == 0 {
+            let note = linux_open_at(AT_FDCWD, place + ".path", O_WRONLY | O_CREAT | O_TRUNC, 0o600)
+            if note >= 0 {
+                _ = remnant.path.withUnsafeBytes { linux_pwrite_all(note, $0.baseAddress, $0.count, 0) }
+                close(note)
+            }
+        }
+        _ = log.note(StagingEvent(.ended, file: remnant.file))
+        return place
+    }
+
+    /// Where files lie that could not be stored.
+    var lostDirectory: String { "\(path)/lost" }
+
+    func note(_ event: StagingEvent, isDurable: Bool = false) throws(FileSystemError) {
+        let code = log.note(event, isDurable: isDurable)
+        guard code == 0 else { throw Self.failure(code, "cannot write '\(path)/\(StagingLog.name)'") }
     }
 
     /// Where the store's journal lies.
@@ -77,10 +133,19 @@ public final class StagingDirectory: Sendable {
     }
 
     /// Makes an empty file.
+    /// - Parameters:
+    ///   - path: What it holds the changes of.
+    ///   - base: The version that is changed; nil for a new name.
     /// - Throws: ``FileSystemError/noSpace(_:)``, or another ``FileSystemError``.
-    func makeFile() throws(FileSystemError) -> StagedFile {
+    func makeFile(for path: RelativePath, base: FileVersion?) throws(FileSystemError) -> StagedFile {
+        let staged = try makeFile()
+        try staged.began(path, base: base)
+        return staged
+    }
+
+    private func makeFile() throws(FileSystemError) -> StagedFile {
         let number = nextNumber.add(1, ordering: .relaxed).oldValue
-        let name = "\(getpid())-\(number).data"
+        let name = "\(prefix)-\(number).data"
         let file = linux_open_at(directory, name, O_RDWR | O_CREAT | O_EXCL, 0o600)
         guard file >= 0 else { throw Self.failure(-file, "cannot make '\(path)/\(name)'") }
         return StagedFile(descriptor: file, name: name, directory: self)
@@ -157,76 +222,4 @@ public final class StagingDirectory: Sendable {
             if access(made, F_OK) != 0 { throw error("cannot make", made, code) }
         }
     }
-}
-
-/// One file of a staging directory: a sparse file, removed with the object.
-///
-/// Any thread may call it. Bytes that were never written, or were erased, read as zeros.
-final class StagedFile: Pin {
-    let descriptor: Int32
-    let name: String
-    private let directory: StagingDirectory
-    /// Bytes of the directory's room that this file has taken.
-    private let taken = Atomic<Int64>(0)
-
-    init(descriptor: Int32, name: String, directory: StagingDirectory) {
-        self.descriptor = descriptor
-        self.name = name
-        self.directory = directory
-    }
-
-    deinit {
-        close(descriptor)
-        directory.remove(name)
-        directory.give(taken.load(ordering: .relaxed))
-    }
-
-    /// Takes room for more bytes.
-    /// - Returns: `false` if there is none and `mayWait` is false.
-    func reserve(_ count: Int64, mayWait: Bool) throws(FileSystemError) -> Bool {
-        guard count > 0 else { return true }
-        if !directory.take(count) {
-            guard mayWait else { return false }
-            try directory.takeWaiting(count)
-        }
-        taken.add(count, ordering: .relaxed)
-        return true
-    }
-
-    /// Gives back room for bytes that are not there any more; holes among them never took any.
-    func giveBack(_ count: Int64) {
-        let count = min(count, taken.load(ordering: .relaxed))
-        taken.subtract(count, ordering: .relaxed)
-        directory.give(count)
-    }
-
-    func write(_ bytes: UnsafeRawBufferPointer, at offset: Int64) throws(FileSystemError) {
-        let outcome = linux_pwrite_all(descriptor, bytes.baseAddress, bytes.count, offset)
-        guard outcome == 0 else { throw StagingDirectory.failure(-outcome, "cannot write '\(path)'") }
-    }
-
-    /// Makes bytes zeros.
-    func erase(_ span: Span) throws(FileSystemError) {
-        guard !span.isEmpty else { return }
-        let outcome = linux_punch_hole(descriptor, span.offset, Int64(span.count))
-        guard outcome == 0 else { throw StagingDirectory.failure(-outcome, "cannot erase in '\(path)'") }
-    }
-
-    /// Makes the file at least that long, so that reads of zeros before its end find some.
-    func extend(to size: Int64) throws(FileSystemError) {
-        var status = stat()
-        guard fstat(descriptor, &status) == 0 else {
-            throw StagingDirectory.failure(errno, "cannot look at '\(path)'")
-        }
-        guard status.st_size < size, ftruncate(descriptor, off_t(size)) != 0 else { return }
-        throw StagingDirectory.failure(errno, "cannot extend '\(path)'")
-    }
-
-    /// Puts the bytes on the disk.
-    func sync() throws(FileSystemError) {
-        guard fdatasync(descriptor) != 0 else { return }
-        throw StagingDirectory.failure(errno, "cannot sync '\(path)'")
-    }
-
-    private var path: String { "\(directory.path)/\(name)" }
 }

@@ -37,6 +37,8 @@ final class Writer: Sendable {
         var lost: FileSystemError?
         /// It has no name any more, so nothing is ever committed.
         var isOrphan = false
+        /// The log says that the store has everything.
+        var isNotedClean = false
     }
 
     let staged: StagedFile
@@ -199,8 +201,25 @@ final class Writer: Sendable {
             state.base = base
             state.condition = .version(version.etag)
             state.isCommitting = false
+            // A log that cannot be written costs a false report after a crash, no more.
+            state.isNotedClean = (try? staged.noted(.clean)) != nil
         }
         idle.broadcast()
+    }
+
+    /// Puts everything on the local disk, so that the next daemon can commit it.
+    func promise(_ path: RelativePath, _ owner: StagingEvent.Owner) throws(FileSystemError) {
+        lock.lock()
+        defer { lock.unlock() }
+        try awaitIdle(mayWait: true)
+        guard state.extents.isDirty, !state.isOrphan else { return }
+        let hasBase = state.base != nil
+        try staged.promise(
+            path,
+            base: state.source ?? state.version,
+            StagingEvent.Contents(size: state.extents.size, kept: hasBase ? state.extents.kept : []),
+            state.version == nil ? owner : nil
+        )
     }
 
     /// The store has refused; the changes are still staged.
@@ -355,6 +374,10 @@ final class Writer: Sendable {
         lock.lock()
         defer { lock.unlock() }
         try awaitIdle(mayWait: mayWait)
+        if state.isNotedClean {
+            try staged.noted(.dirty)
+            state.isNotedClean = false
+        }
         return try body(&state)
     }
 

@@ -1,0 +1,26 @@
+import Metadata
+import Pages
+
+/// A staged file that an earlier daemon left. Pure.
+struct StagedRemnant: Sendable {
+    /// Its name in the staging directory.
+    let file: String
+    /// The path that it would have got.
+    let path: [UInt8]
+    /// What was promised of it; nil if nothing was, or the store got it since.
+    let promise: StagingEvent?
+    /// Whether the store has everything.
+    let isClean: Bool
+
+    /// - Parameter events: What happened to it, in order; not empty.
+    init(file: String, events: [StagingEvent]) {
+        self.file = file
+        path = events.last { $0.path != nil }?.path ?? []
+        isClean = events.last { $0.kind != .began }?.kind == .clean
+        // A rename after the promise moves it; a commit keeps it.
+        var promise = events.last { $0.kind == .durable || $0.kind == .clean }
+        if promise?.kind != .durable { promise = nil }
+        promise?.path = path
+        self.promise = promise
+    }
+}
