@@ -222,6 +222,32 @@ struct DirectoryTests {
     }
 }
 
+/// A complete listing whose later entries have been removed, and so only have an index.
+private final class GappyListing: DirectoryListing {
+    var count: Int { 9 }
+    var isComplete: Bool { true }
+    func forEach(from index: Int, _ body: (Int, UnsafeRawBufferPointer, Attributes) -> Bool) -> Int {
+        guard index <= 2 else { return max(index, 9) }
+        return [UInt8](arrayLiteral: 97).withUnsafeBytes { body(2, $0, .file("a")) ? 9 : 2 }
+    }
+    func fill(beyond count: Int) throws(StoreError) {}
+    func touch() {}
+}
+
+extension DirectoryTests {
+    @Test func namesThatAreLeftOutNeitherStopNorRepeatAReader() throws {
+        let mount = TestMount()
+        mount.namespace.put("d", .directory)
+        mount.namespace.setListing(GappyListing(), of: RelativePath("d"))
+        let handle = try mount.fileSystem.openDirectory(try mount.lookup("d").node, .waiting)
+        let seen = try Self.read(mount, handle, from: 0)
+        #expect(seen.map(\.name) == [".", "..", "a"])
+        #expect(try Self.read(mount, handle, from: seen[2].cookie).isEmpty)
+        #expect(try Self.read(mount, handle, from: 2, atMost: 0).isEmpty)
+        #expect(try Self.read(mount, handle, from: 2).map(\.name) == ["a"])
+    }
+}
+
 /// A listing of one entry that always finds something to read ahead.
 private final class BusyListing: DirectoryListing {
     private let wanted: Int
