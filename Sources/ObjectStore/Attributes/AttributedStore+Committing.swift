@@ -113,7 +113,10 @@ extension AttributedStore {
                     changes,
                     directory
                 )
-                state.withLock { $0.books[directory]?.committed(document, versions, asked: asked) }
+                state.withLock { state in
+                    state.books[directory]?.committed(document, versions, asked: asked)
+                    if versions.whole != nil { state.marker = .present }
+                }
                 return
             } catch  where error == .stale || error == .exists {
                 guard attempt < options.attemptsMaximum else {

@@ -93,7 +93,8 @@ extension AttributedStore {
         if removalsDue {
             attempt("removed objects cannot be deleted yet") { () throws(StoreError) in try flushRemovals() }
         }
-        for directory in directories {
+        for directory in directories.sorted(by: { $0.bytes.count < $1.bytes.count }) {
+            // The root comes first: its object is what others look for.
             attempt("attributes cannot be written yet") { () throws(StoreError) in try commit(directory) }
         }
         if markerDue {

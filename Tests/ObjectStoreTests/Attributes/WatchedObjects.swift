@@ -170,7 +170,7 @@ final class HandClock: Sendable {
     func advance(seconds: Int64) { time.add(seconds * 1_000_000_000, ordering: .relaxed) }
 }
 
-/// A bucket of its own, and mounts of it.
+/// A prefix of its own, and mounts of it.
 final class AttributedBucket: Sendable {
     let bucket: String
     let upload: S3Upload
@@ -178,13 +178,19 @@ final class AttributedBucket: Sendable {
     private let weed: WeedServer
     private let transport = HTTPTransport()
 
+    /// All of them lie in one bucket, since the server keeps volumes for each.
+    private static let shared = Result { try WeedServer.shared().freshBucket("attributed") }
+    private static let serial = Atomic(0)
+    private let prefix: String
+
     init(_ label: String) throws {
         weed = try WeedServer.shared()
-        (bucket, upload) = try weed.freshBucket(label)
+        (bucket, upload) = try Self.shared.get()
+        prefix = "\(label)-\(Self.serial.add(1, ordering: .relaxed).newValue)/here"
     }
 
     func objects() throws -> WatchedObjects {
-        let options = weed.options(bucket, prefix: "in/here")
+        let options = weed.options(bucket, prefix: prefix)
         return WatchedObjects(
             try S3Store(options: options, transport: transport, credentials: weed.credentials())
         )
@@ -211,7 +217,7 @@ final class AttributedBucket: Sendable {
 
     /// Stores an object as another tool does.
     func put(_ text: String, _ key: String) throws {
-        try upload.put(Array(text.utf8), to: Array("in/here/\(key)".utf8))
+        try upload.put(Array(text.utf8), to: Array("\(prefix)/\(key)".utf8))
     }
 }
 
