@@ -122,7 +122,7 @@ extension FileSystem {
 
     /// Copies bytes from one open file to another, or inside of one.
     ///
-    /// A whole file that is copied into an empty one is not read: the store copies it at the commit.
+    /// A whole file that is copied into an empty one is not read: a store of objects copies it at the commit.
     /// - Returns: How many bytes were copied: at least one unless the source ends at `offset`; the caller asks
     ///   for the rest.
     /// - Throws: ``FileSystemError/invalid`` for ranges of one file that overlap.
@@ -136,7 +136,7 @@ extension FileSystem {
     ) throws(FileSystemError) -> Int {
         guard let from = handles.file(source), let to = handles.file(target) else { throw .badHandle }
         guard offset >= 0, targetOffset >= 0, count >= 0 else { throw .invalid }
-        _ = try writable()
+        let parts = try writable()
         guard patience == .waiting else { throw .wouldWait }
         let size = from.writer?.size ?? from.version.size
         let span = Span(from: min(offset, size), to: min(offset + Int64(count), size))
@@ -144,8 +144,9 @@ extension FileSystem {
         let piece = Span(from: span.offset, to: min(span.end, span.offset + Self.copiedAtOnce))
         guard !piece.isEmpty else { return 0 }
         let writer = try writer(of: to)
-        if targetOffset == 0, span == Span(from: 0, to: size), from.writer?.isDirty != true,
-            writer.takeBase(from.version)
+        // A local store writes into the file that is there, and keeps nothing of another one.
+        if !parts.store.makesFilesAtOnce, targetOffset == 0, span == Span(from: 0, to: size),
+            from.writer?.isDirty != true, writer.takeBase(from.version)
         {
             noteChange(of: to, writer)
             return span.count

@@ -77,7 +77,7 @@ struct ConcurrencyTests {
                 if let problem = holding.read(mount, &random) { problems.append(problem) }
             case 9:
                 guard let index = holding.open.indices.randomElement(using: &random) else { continue }
-                mount.fileSystem.release(holding.open.remove(at: index).handle)
+                if let problem = mount.close(holding.open.remove(at: index).handle) { problems.append(problem) }
             case 10:
                 guard let (node, count) = holding.references.randomElement(using: &random) else { continue }
                 holding.references[node] = nil
@@ -86,7 +86,7 @@ struct ConcurrencyTests {
                 holding.list(mount, &random)
             }
         }
-        for open in holding.open { mount.fileSystem.release(open.handle) }
+        problems += holding.open.compactMap { mount.close($0.handle) }
         for (node, count) in holding.references { mount.fileSystem.forget(node, count: count) }
         return problems
     }
@@ -143,7 +143,7 @@ struct ConcurrencyTests {
                         failures.add(1, ordering: .relaxed)
                         continue
                     }
-                    mount.fileSystem.release(handle)
+                    if mount.close(handle) != nil { failures.add(1, ordering: .relaxed) }
                     mount.fileSystem.forget(node, count: 1)
                 }
             }

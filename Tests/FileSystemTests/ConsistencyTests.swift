@@ -102,7 +102,7 @@ struct ConsistencyTests {
         let node = try mount.lookup("a").node
         let handle = try mount.open(node)
         _ = try mount.read(handle, 0, 10)
-        mount.fileSystem.release(handle)
+        try mount.fileSystem.release(handle, .waiting)
         // Our own cache loses the bytes; the kernel need not have.
         mount.pages.onlyFile?.state.withLock { $0.granules = RangeSet() }
         mount.clock.advance(.seconds(2))

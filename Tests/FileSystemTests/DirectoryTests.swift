@@ -217,7 +217,7 @@ struct DirectoryTests {
                 return text.contains("openFilesMaximum")
             }
         )
-        mount.fileSystem.release(first)
+        try mount.fileSystem.release(first, .waiting)
         _ = try mount.open(node)
     }
 }

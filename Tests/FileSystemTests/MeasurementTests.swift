@@ -117,7 +117,7 @@ struct MeasurementTests {
             offset = (offset + 4096) % (1 << 30)
         }
         _ = try Self.cost("open and release", calls: 100_000) {
-            fileSystem.release(try fileSystem.open(node, flags: 0, .immediate).handle)
+            try fileSystem.release(try fileSystem.open(node, flags: 0, .immediate).handle, .immediate)
         }
     }
 

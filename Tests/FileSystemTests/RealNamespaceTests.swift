@@ -155,7 +155,9 @@ struct RealNamespaceTests {
         try mount.fileSystem.setExtendedAttribute(
             "user.alluxio.invalidate",
             value: UnsafeRawBufferPointer(start: nil, count: 0),
-            of: first
+            .any,
+            of: first,
+            .waiting
         )
         #expect(try mount.lookup("a").node != first)
     }

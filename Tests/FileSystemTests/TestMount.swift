@@ -68,6 +68,22 @@ struct TestMount {
         }
     }
 
+    /// Closes a file.
+    /// - Returns: What went wrong.
+    func close(_ handle: HandleID) -> String? {
+        do throws(FileSystemError) {
+            try fileSystem.release(handle, .waiting)
+            return nil
+        } catch {
+            return "a release failed: \(error)"
+        }
+    }
+
+    func setExtendedAttribute(_ name: String, of node: NodeID) throws(FileSystemError) {
+        let value = UnsafeRawBufferPointer(start: nil, count: 0)
+        try fileSystem.setExtendedAttribute(name, value: value, .any, of: node, .waiting)
+    }
+
     /// Waits until the pool has nothing to do.
     func settle() throws {
         for _ in 0..<10_000 {

@@ -88,7 +88,7 @@ struct VersionTests {
         // The kernel forgets the old node; the handle goes on.
         mount.fileSystem.forget(old.node, count: 1)
         #expect(try mount.read(oldHandle, 0, 1).count == 1)
-        mount.fileSystem.release(oldHandle)
+        try mount.fileSystem.release(oldHandle, .waiting)
         #expect(throws: FileSystemError.stale) { try mount.fileSystem.attributes(of: old.node, .immediate) }
         #expect(throws: FileSystemError.invalid) { try mount.read(oldHandle, 0, 1) }
     }

@@ -11,7 +11,7 @@ import pytest
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
-from rig import cluster, content, mounts, processes  # noqa: E402
+from rig import cluster, content, mounts, processes, writable  # noqa: E402
 from rig.proxy import Proxy  # noqa: E402
 from rig.weed import Weed  # noqa: E402
 
@@ -197,6 +197,24 @@ def mount(request, place, binary, proxy):
         mounted.stop()
         if failed:
             _show_log(mounted)
+
+
+@pytest.fixture
+def on_s3(bucket, mount):
+    """A bucket and mounts that write to it."""
+    return writable.OnS3(bucket, mount)
+
+
+@pytest.fixture
+def on_disk(place, mount):
+    """A local directory and mounts that write to it."""
+    return writable.OnDisk(os.path.join(place, "store"), mount)
+
+
+@pytest.fixture(params=["s3", "file"])
+def written(request):
+    """Either of them."""
+    return request.getfixturevalue("on_s3" if request.param == "s3" else "on_disk")
 
 
 def _abandon(made):

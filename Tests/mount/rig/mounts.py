@@ -153,6 +153,8 @@ class AlluxioFuse(Mounted):
         """Mounts in the background, as users do, and finds the daemon."""
         if not foreground and not user:
             options = {"log_file": self.log, **options}
+        if not user and not options.get("cache") and not options.get("ro"):
+            options = {"alluxio.fuse.staging.dir": self.path + ".staging", **options}
         command = self.command(uri, options, foreground)
         if user:
             command = as_user(user) + command
