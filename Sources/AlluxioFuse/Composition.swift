@@ -10,6 +10,7 @@ import Pages
 import Settings
 import Synchronization
 import Telemetry
+import Threading
 
 /// The chain of parts, put together: this file reads like the picture in `docs/architecture.md`.
 final class Composition: Sendable {
@@ -123,6 +124,7 @@ final class Composition: Sendable {
     /// - Throws: A ``Failure`` if the connection broke.
     func serve() throws(Failure) {
         let ending = session.run()
+        finishWrites()
         pool.stop(within: Self.stopDeadline)
         mounted.current = nil
         pages.close()
@@ -136,6 +138,31 @@ final class Composition: Sendable {
     /// Finishes what an earlier daemon of this mount left.
     func recover() { fileSystem.recoverStaged() }
 
+    /// Waits for what closed files still have to store, then for attributes and removals.
+    private func finishWrites() {
+        guard let store else { return }
+        let logger = Logger(label: "daemon")
+        let deadline = ContinuousClock.now + Self.writeDeadline
+        var isToldOf = false
+        while fileSystem.stagedBytes > 0, ContinuousClock.now < deadline {
+            if !isToldOf, ContinuousClock.now + Self.writeDeadline > deadline + .seconds(1) {
+                logger.notice(
+                    "the mount has ended; files are still being stored",
+                    metadata: ["bytes": "\(fileSystem.stagedBytes)"]
+                )
+                isToldOf = true
+            }
+            sleepThread(for: .milliseconds(20))
+        }
+        do throws(StoreError) {
+            try store.finish()
+        } catch {
+            logger.error("changes are left to the next mount", metadata: ["reason": "\(error)"])
+        }
+    }
+
+    /// How long the end of the mount waits for files that are being stored; the next mount finishes the rest.
+    private static let writeDeadline = Duration.seconds(300)
     /// How long the end of the mount waits for operations under way.
     private static let stopDeadline = Duration.seconds(2)
 
@@ -269,6 +296,11 @@ extension MountPlan {
         guard let store, let staging else { return nil }
         var parts = WritingParts(store: store, staging: staging)
         if settings.text(.durability) == "stage" { parts.durability = .stage }
+        switch settings.text(.writeType) {
+        case "THROUGH": parts.writeType = .through
+        case "ASYNC_THROUGH": parts.writeType = .asyncThrough
+        default: break
+        }
         return parts
     }
 

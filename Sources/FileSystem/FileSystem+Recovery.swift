@@ -15,6 +15,9 @@ extension FileSystem {
         }
     }
 
+    /// How many bytes are staged.
+    public var stagedBytes: Int64 { writing?.staging.stagedBytes ?? 0 }
+
     private func recover(_ remnant: StagedRemnant, _ parts: WritingParts) {
         let logger = Logger(label: "staging")
         let path = RelativePath(bytes: remnant.path)
@@ -25,7 +28,7 @@ extension FileSystem {
         }
         let object = "\(namespace.uri(of: path))"
         guard let promise = remnant.promise, let contents = promise.contents else {
-            let place = parts.staging.keepLost(remnant)
+            let place = parts.staging.keepLost(remnant.file, remnant.path)
             logger.warning(
                 "changes of a file were never closed or synced before the last daemon ended; they are kept aside",
                 metadata: ["object": "\(object)", "staged": "\(place)"]
@@ -38,7 +41,7 @@ extension FileSystem {
             parts.staging.drop(remnant)
             logger.notice("a staged file is in the store now", metadata: ["object": "\(object)"])
         } catch {
-            let place = parts.staging.keepLost(remnant)
+            let place = parts.staging.keepLost(remnant.file, remnant.path)
             logger.error(
                 "a file that was promised could not be stored; it is kept aside",
                 metadata: ["object": "\(object)", "staged": "\(place)", "reason": "\(error)"]

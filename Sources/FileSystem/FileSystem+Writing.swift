@@ -1,5 +1,6 @@
 import CoreMetrics
 import Glibc
+import Logging
 import Metadata
 import Pages
 
@@ -41,7 +42,12 @@ extension FileSystem {
     /// - Throws: Why the store does not have it.
     public func flush(_ handle: HandleID, _ patience: Patience) throws(FileSystemError) {
         guard let file = handles.file(handle) else { throw .badHandle }
-        try commit(file, patience)
+        guard writing?.writeType == .asyncThrough, file.writer?.isDirty == true else {
+            return try commit(file, patience)
+        }
+        guard patience == .waiting else { throw .wouldWait }
+        try promise(file)
+        try commitLater(file)
     }
 
     /// Makes what was changed durable, as fsync(2) wants it.
@@ -212,6 +218,30 @@ extension FileSystem {
         try keepTimes(of: file, path, parts)
     }
 
+    /// Stores a promised file on the pool; a handle of ours keeps it open until the store has it.
+    private func commitLater(_ file: OpenFile) throws(FileSystemError) {
+        try inodes.open(file.node)
+        let handle: HandleID
+        do throws(FileSystemError) {
+            handle = try handles.openFile(file.node.id) { file }
+        } catch {
+            inodes.close(file.node)
+            throw error
+        }
+        let job: @Sendable () -> Void = { [self] in
+            do throws(FileSystemError) {
+                try release(handle, .waiting)
+            } catch {
+                Logger(label: "staging").error(
+                    "a file that was promised could not be stored",
+                    metadata: ["object": "\(namespace.uri(of: path(of: file.node)))", "reason": "\(error)"]
+                )
+            }
+        }
+        // Without a free thread the caller waits, as for any other write type.
+        if !pool.submit(.demand, job) { job() }
+    }
+
     private func committed(
         _ file: OpenFile,
         _ writer: Writer,
@@ -268,12 +298,17 @@ extension FileSystem {
         let isUnlinked = snapshot?.flags.contains(.unlinked) ?? true
         guard !isUnlinked else { return writer.orphan() }
         guard !writer.isDirty else {
-            // Its last flush failed and told why; what was made here and never stored is gone.
+            // Its last flush failed and told why.
             metrics.abandonedFiles.increment()
+            Logger(label: "staging").warning(
+                "a file was closed that the store has not taken; its bytes are kept aside",
+                metadata: ["object": "\(namespace.uri(of: path))", "staged": "\(writer.staged.keepAside(path))"]
+            )
             if writer.isPending { namespace.drop(path) } else { namespace.invalidate(path) }
             inodes.lose(file.node)
             return writer.orphan()
         }
+        guard writing?.writeType != .through else { return }
         pages.adopt(file.version.version, from: writer.staged.descriptor, spans: writer.stagedSpans)
     }
 

@@ -23,7 +23,14 @@ public struct NewEntry: Sendable {
     ///   - device: Device number of a special file.
     ///   - target: The text of a symbolic link.
     ///   - time: All of its times, nanoseconds since 1970.
-    public init(mode: UInt32, uid: UInt32, gid: UInt32, device: UInt64 = 0, target: [UInt8] = [], time: Int64) {
+    public init(
+        mode: UInt32,
+        uid: UInt32,
+        gid: UInt32,
+        device: UInt64 = 0,
+        target: [UInt8] = [],
+        time: Int64
+    ) {
         self.mode = mode
         self.uid = uid
         self.gid = gid
@@ -309,6 +316,10 @@ public protocol WritableStore: MetadataSource {
     /// - Parameter path: A name, or the root.
     /// - Throws: Why it is not durable.
     func sync(_ path: RelativePath) throws(StoreError)
+
+    /// Makes everything durable that was changed anywhere in the store, as the end of a mount wants it.
+    /// - Throws: Why something is not; what has a journal is finished by the next mount.
+    func finish() throws(StoreError)
 
     /// Does what is due: group commits, abandoned uploads. To be called once a second, on a thread that may
     /// wait.

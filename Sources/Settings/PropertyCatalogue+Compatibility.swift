@@ -86,7 +86,6 @@ extension Property {
             because: "the window adapts."
         ),
         .accepted("alluxio.user.streaming.reader.chunk.size.bytes", anySize, because: "the window adapts."),
-        .accepted("alluxio.user.file.writetype.default", .text, because: readOnlyReason),
         .accepted("alluxio.user.file.readtype.default", .text, because: "what is read is cached."),
     ]
 

@@ -23,5 +23,15 @@ extension Property {
         """
     )
 
-    static let writing = [stagingDirectory, stagingSize, durability]
+    package static let writeType = Property(
+        "alluxio.user.file.writetype.default",
+        .word(["CACHE_THROUGH", "THROUGH", "ASYNC_THROUGH"]),
+        default: "CACHE_THROUGH",
+        """
+        `CACHE_THROUGH`: a closed file is in the store, and its bytes are cached; `THROUGH`: in the store, not \
+        cached; `ASYNC_THROUGH`: on the local disk, and in the store soon after.
+        """
+    )
+
+    static let writing = [stagingDirectory, stagingSize, durability, writeType]
 }

@@ -13,6 +13,7 @@ final class StagedFile: Pin {
     private let directory: StagingDirectory
     /// Bytes of the directory's room that this file has taken.
     private let taken = Atomic<Int64>(0)
+    private let isKept = Atomic(false)
 
     init(descriptor: Int32, name: String, directory: StagingDirectory) {
         self.descriptor = descriptor
@@ -22,7 +23,7 @@ final class StagedFile: Pin {
 
     deinit {
         close(descriptor)
-        directory.remove(name)
+        if !isKept.load(ordering: .relaxed) { directory.remove(name) }
         try? directory.note(StagingEvent(.ended, file: name))
         directory.give(taken.load(ordering: .relaxed))
     }
@@ -56,6 +57,13 @@ final class StagedFile: Pin {
         event.contents = contents
         event.owner = owner
         try directory.note(event, isDurable: true)
+    }
+
+    /// Puts the file where people find it, because the store will not get it.
+    /// - Returns: Where it is.
+    func keepAside(_ path: RelativePath) -> String {
+        isKept.store(true, ordering: .relaxed)
+        return directory.keepLost(name, path.bytes)
     }
 
     /// Takes room for more bytes.

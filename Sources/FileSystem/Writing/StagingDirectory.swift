@@ -91,18 +91,18 @@ public final class StagingDirectory: Sendable {
         _ = log.note(StagingEvent(.ended, file: remnant.file))
     }
 
-    /// Puts what an earlier daemon left, and cannot be stored, where people find it, with a note of its path.
+    /// Puts a file that the store will not get where people find it, with a note of its path.
     /// - Returns: Where it is.
-    func keepLost(_ remnant: StagedRemnant) -> String {
-        let place = "\(lostDirectory)/\(remnant.file)"
-        if renameat(directory, remnant.file, AT_FDCWD, place) == 0 {
+    func keepLost(_ file: String, _ path: [UInt8]) -> String {
+        let place = "\(lostDirectory)/\(file)"
+        if renameat(directory, file, AT_FDCWD, place) == 0 {
             let note = linux_open_at(AT_FDCWD, place + ".path", O_WRONLY | O_CREAT | O_TRUNC, 0o600)
             if note >= 0 {
-                _ = remnant.path.withUnsafeBytes { linux_pwrite_all(note, $0.baseAddress, $0.count, 0) }
+                _ = path.withUnsafeBytes { linux_pwrite_all(note, $0.baseAddress, $0.count, 0) }
                 close(note)
             }
         }
-        _ = log.note(StagingEvent(.ended, file: remnant.file))
+        _ = log.note(StagingEvent(.ended, file: file))
         return place
     }
 

@@ -9,6 +9,19 @@ public struct WritingParts: Sendable {
     /// When fsync is satisfied (`alluxio.fuse.fsync`).
     public var durability = Durability.commit
 
+    /// When close is satisfied, and what is cached (`alluxio.user.file.writetype.default`).
+    public var writeType = WriteType.cacheThrough
+
+    /// How a file gets into the store.
+    public enum WriteType: Sendable {
+        /// It is in the store when close returns, and its bytes are cached.
+        case cacheThrough
+        /// It is in the store when close returns, and its bytes are not cached.
+        case through
+        /// It is on the local disk when close returns; the store gets it at once after.
+        case asyncThrough
+    }
+
     /// What fsync(2) promises.
     public enum Durability: Sendable {
         /// The store has the file.

@@ -212,6 +212,13 @@ extension AttributedStore {
         if let failure { throw failure }
     }
 
+    /// Deletes and writes everything that waits for others to go along with.
+    /// - Throws: Why something is not in the store; the journal has it for the next mount.
+    public func finish() throws(StoreError) {
+        try flushRemovals()
+        try commitAll(below: .root)
+    }
+
     /// Writes what is pending below a directory, and of itself.
     func commitAll(below directory: RelativePath) throws(StoreError) {
         let due = state.withLock { state in

@@ -165,6 +165,9 @@ extension LocalStore {
         try LocalPlace.result(alluxio_sync_file_system(root.descriptor))
     }
 
+    /// Nothing waits: a file system has what it was told.
+    public func finish() {}
+
     /// Nothing is ever due.
     public func housekeep() {}
 }
