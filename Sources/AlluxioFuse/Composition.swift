@@ -182,9 +182,9 @@ final class Composition: Sendable {
         if settings.isSet(.negativeTimeout) { options.negativeTimeout = settings.duration(.negativeTimeout) }
         options.syncInterval = settings.syncInterval
         // What is read ahead and evicted before it is read would be fetched twice.
-        let budget = Int(clamping: cacheBytes / 2)
+        let budget = Int(clamping: cacheBytes / 4 * 3)
         options.readAheadBudget = min(options.readAheadBudget, budget)
-        options.readAheadMaximum = min(settings.number(.readAheadMaximum) ?? 64 << 20, budget)
+        options.readAheadMaximum = min(settings.number(.readAheadMaximum) ?? 96 << 20, budget)
         if let count = settings.number(.openFilesMaximum) { options.openFilesMaximum = count }
         options.specialCommands = settings.flag(.specialCommands) ?? false
         return options
