@@ -104,9 +104,10 @@ struct PlannerLineTests {
 
         private mutating func readOn() {
             var left = Double(line.readerBytesPerMillisecond) * step
+            let end = available
             while position < planner.size, left > 0 {
                 let span = Span(offset: position, count: read).clamped(to: planner.size)
-                let isThere = available >= span.end
+                let isThere = end >= span.end
                 if !isThere, asks(span) { return }
                 let plan = planner.observed(span, isResident: isThere, share: .max, second: 0) { $0 }
                 begin(plan.ahead)
