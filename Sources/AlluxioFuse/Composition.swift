@@ -247,7 +247,7 @@ extension FileSystemOptions {
     /// Cuts the windows to what the cache can hold: what is read ahead and evicted before it is read would be
     /// fetched twice.
     fileprivate mutating func bound(by cacheBytes: Int64) {
-        let budget = Int(clamping: cacheBytes / 2)
+        let budget = Int(clamping: cacheBytes / 4 * 3)
         readAheadBudget = min(readAheadBudget, budget)
         readAheadMaximum = min(readAheadMaximum, budget)
     }

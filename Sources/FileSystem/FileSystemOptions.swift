@@ -28,7 +28,7 @@ public struct FileSystemOptions: Sendable {
     public var syncInterval: Duration? = .seconds(1)
 
     /// The most bytes that one sequential stream has asked for ahead of its reader.
-    public var readAheadMaximum = 64 << 20
+    public var readAheadMaximum = 96 << 20
     /// The most bytes that all streams together have asked for ahead and not read yet.
     ///
     /// Should be well below what the page cache can hold.

@@ -1,6 +1,7 @@
 import CoreMetrics
 import Pages
 import Synchronization
+import Threading
 
 /// What all open versions share.
 struct ReadAhead: Sendable {
@@ -116,16 +117,25 @@ final class OpenVersion: Sendable {
     /// Tells the planner of a read and starts what it wants ahead.
     /// - Returns: What the read itself should ask for.
     private func plan(_ span: Span, isResident: Bool) -> Span {
+        decide { planner, share, reserve in
+            planner.observed(
+                span,
+                isResident: isResident,
+                share: share,
+                second: readAhead.second.now,
+                reserve: reserve
+            )
+        }.ask
+    }
+
+    /// Has the planner decide something, settles its account with the budget, and starts what it wants ahead.
+    private func decide(
+        _ question: (inout Planner, _ share: Int, _ reserve: (Int) -> Int) -> Planner.Plan
+    ) -> Planner.Plan {
         let budget = readAhead.budget
         let plan = planner.withLock { planner -> Planner.Plan in
             let streamsBefore = planner.chargedStreams
-            let plan = planner.observed(
-                span,
-                isResident: isResident,
-                share: budget.share(isNew: streamsBefore == 0),
-                second: readAhead.second.now,
-                reserve: budget.take
-            )
+            let plan = question(&planner, budget.share(isNew: streamsBefore == 0), budget.take)
             if plan.released > 0 { budget.give(plan.released) }
             if plan.released > 0 || !plan.ahead.isEmpty {
                 budget.adjustStreams(by: planner.chargedStreams - streamsBefore)
@@ -134,7 +144,7 @@ final class OpenVersion: Sendable {
         }
         if plan.unused > 0 { readAhead.metrics.unusedAheadBytes.increment(by: plan.unused) }
         for piece in plan.ahead { start(piece) }
-        return plan.ask
+        return plan
     }
 
     private func start(_ piece: Span) {
@@ -150,11 +160,26 @@ final class OpenVersion: Sendable {
     private func load(_ piece: Span) {
         guard !isClosed.load(ordering: .relaxed), planner.withLock({ $0.isWanted(piece) }) else { return }
         readAhead.metrics.issuedAheadBytes.increment(by: piece.count)
+        let asked = MonotonicInstant.now
+        var received = 0
+        var told = 0
         do {
-            try file.load(piece)
+            try file.load(piece) { count in
+                received += count
+                guard told == 0 || received - told >= PlannerLimits.arrivalStep else { return }
+                noteArrival(of: piece, received, after: told == 0 ? .nanoseconds(asked.nanosecondsAgo) : nil)
+                told = received
+            }
+            noteArrival(of: piece, piece.count, after: nil)
         } catch {
             // Whoever reads these bytes asks again and sees its own error.
             release(piece) { $0.retract($1) }
+        }
+    }
+
+    private func noteArrival(of piece: Span, _ received: Int, after latency: Duration?) {
+        _ = decide { planner, share, reserve in
+            planner.arrived(piece, received: received, after: latency, share: share, reserve: reserve)
         }
     }
 

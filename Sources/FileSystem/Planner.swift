@@ -1,44 +1,5 @@
 import Pages
 
-/// Sizes that the planner goes by, in bytes unless said otherwise.
-enum PlannerLimits {
-    /// The unit of caching: what is asked for begins and ends at its multiples.
-    static let granule = 4 << 10
-    /// Files up to this size are fetched whole by the first read near their start.
-    static let smallFile: Int64 = 512 << 10
-    /// How near.
-    static let nearStart: Int64 = 128 << 10
-    /// A random read below this size asks for the aligned block of this size around it.
-    static let randomBlock = 32 << 10
-    /// What the first read of a stream asks for, and the window it starts with.
-    static let firstWindow = 256 << 10
-    /// How far a stream from the start of a file must have come before anything is asked for ahead of it.
-    static let aheadAfter: Int64 = 64 << 10
-    /// How far reads that go on from each other elsewhere must have come to be a stream at all: read-arounds
-    /// of a mapping that overlap leave the kernel to ask for what comes just behind an earlier one.
-    static let streamAfter: Int64 = 256 << 10
-    /// What a sequential read asks for when the budget gives it nothing ahead.
-    static let starvedAsk = 1 << 20
-    /// The least and the most that one range ahead of a stream has; ranges end at multiples of their size.
-    static let pieceMinimum = 1 << 20
-    static let pieceMaximum = 16 << 20
-    /// What a range has rather than less while two of them fit into the window: servers charge for requests.
-    static let pieceUsual = 8 << 20
-    /// Ranges in flight for a stream with a full window.
-    static let piecesPerWindow = 4
-    /// A last range shorter than this goes with the one before it.
-    static let tinyPiece: Int64 = 256 << 10
-    /// How far behind or beyond its position a sequential stream's read may be: the kernel has several in
-    /// flight.
-    static let reorder: Int64 = 1 << 20
-    /// How far a reader may jump ahead inside what was asked for already without becoming a new stream.
-    static let skip: Int64 = 16 << 20
-    /// Streams that are followed at a time in one file.
-    static let streams = 16
-    /// Of these, sequential ones; the others are free for single reads that may become streams.
-    static let sequentialStreams = 12
-}
-
 /// Decides what to fetch for the reads of one file version: a pure state machine, one per inode.
 ///
 /// Follows several interleaved streams, since reads of one inode come from several processes, shared
@@ -62,7 +23,11 @@ struct Planner {
     struct Piece {
         var span: Span
         /// Whether it counts against the budget.
-        var isCharged: Bool
+        var isCharged = true
+        /// How many of its bytes have come.
+        var received = 0
+        /// How many bytes the stream had received when it was asked for.
+        var askedAt: Int
     }
 
     struct Stream {
@@ -74,6 +39,12 @@ struct Planner {
         var issuedEnd: Int64
         /// How far ahead to be; 0: one read only so far.
         var window = 0
+        /// Where the window ended when it last grew.
+        var goal: Int64 = 0
+        /// Bytes that came ahead, in all.
+        var received = 0
+        /// How many of them come in the time that an answer takes to begin.
+        var flow = 0
         /// Asked for ahead and not yet passed, in order.
         var pieces: [Piece] = []
         /// Whether a read had to wait for something that had been asked for, since the window last grew.
@@ -83,7 +54,12 @@ struct Planner {
         var lastSecond: UInt32
     }
 
-    private(set) var streams: [Stream] = []
+    /// Changed by the planner only.
+    var streams: [Stream] = []
+    /// How long an answer takes to begin; zero until one has begun.
+    ///
+    /// Falls at once, rises slowly: a busy machine makes some answers late.
+    var latency = Duration.zero
     private var reads: UInt64 = 0
     let size: Int64
     let windowMaximum: Int
@@ -204,42 +180,6 @@ struct Planner {
         return plan
     }
 
-    /// Asks for more: when half of the window has been read while it grows, and for each range that a full
-    /// window has room for, so that as many as possible are always under way.
-    private mutating func topUp(_ index: Int, _ plan: inout Plan, share: Int, reserve: (Int) -> Int) {
-        let stream = streams[index]
-        let limit = min(windowMaximum, share)
-        guard stream.position - stream.start >= PlannerLimits.aheadAfter, limit > 0 else { return }
-        guard stream.issuedEnd < size else { return }
-        let isFull = stream.window >= limit
-        let wanted = min(limit, stream.window * (stream.didWait ? 4 : 2))
-        let usual = max(wanted / PlannerLimits.piecesPerWindow, min(wanted / 2, PlannerLimits.pieceUsual))
-        let piece = min(max(usual, PlannerLimits.pieceMinimum), PlannerLimits.pieceMaximum)
-        let room = isFull ? max(limit - piece, limit / 2) : min(stream.window, limit) / 2
-        guard stream.issuedEnd - stream.position < Int64(room) else { return }
-        let target = min(size, stream.position + Int64(wanted))
-        while streams[index].issuedEnd < target {
-            let span = nextPiece(from: streams[index].issuedEnd, length: Int64(piece))
-            let granted = reserve(span.count)
-            guard granted == span.count else {
-                plan.released += granted
-                return
-            }
-            streams[index].pieces.append(Piece(span: span, isCharged: true))
-            streams[index].issuedEnd = span.end
-            plan.ahead.append(span)
-        }
-        streams[index].window = wanted
-        streams[index].didWait = false
-    }
-
-    private func nextPiece(from start: Int64, length: Int64) -> Span {
-        var end = (start / length + 1) * length
-        if end - start < length / 4 { end += length }
-        if size - end < PlannerLimits.tinyPiece { end = size }
-        return Span(from: start, to: min(end, size))
-    }
-
     private static func randomAsk(_ span: Span, size: Int64) -> Span {
         let block = span.count < PlannerLimits.randomBlock ? PlannerLimits.randomBlock : PlannerLimits.granule
         return span.aligned(to: block, size: size)
@@ -290,53 +230,5 @@ extension Planner.Stream {
         }
         if passed > 0 { pieces.removeFirst(passed) }
         return released
-    }
-}
-
-extension Planner {
-    /// Whether a range that was asked for ahead is still of use.
-    func isWanted(_ span: Span) -> Bool {
-        streams.contains { stream in stream.pieces.contains { $0.span == span } }
-    }
-
-    /// Notes that a range was at hand already and costs nothing.
-    /// - Returns: How many bytes count no more.
-    mutating func wasCovered(_ span: Span) -> Int {
-        for stream in streams.indices {
-            for piece in streams[stream].pieces.indices where streams[stream].pieces[piece].span == span {
-                guard streams[stream].pieces[piece].isCharged else { return 0 }
-                streams[stream].pieces[piece].isCharged = false
-                return span.count
-            }
-        }
-        return 0
-    }
-
-    /// Takes back a range that could not be fetched, and what was asked for after it, so that it is asked for
-    /// again.
-    /// - Returns: How many bytes count no more.
-    mutating func retract(_ span: Span) -> Int {
-        for index in streams.indices {
-            guard let piece = streams[index].pieces.firstIndex(where: { $0.span == span }) else { continue }
-            let before = streams[index].chargedBytes
-            streams[index].pieces.removeSubrange(piece...)
-            streams[index].issuedEnd = max(span.offset, streams[index].position)
-            return before - streams[index].chargedBytes
-        }
-        return 0
-    }
-
-    /// Gives back the budget of streams that have not been read for a while; they may go on later.
-    /// - Parameter second: The first second that is recent enough.
-    /// - Returns: Bytes that count no more, and how many of them were never read.
-    mutating func releaseIdle(before second: UInt32) -> (released: Int, unused: Int) {
-        var released = 0
-        var unused = 0
-        for index in streams.indices where streams[index].lastSecond < second {
-            released += streams[index].chargedBytes
-            unused += streams[index].unreadBytes
-            for piece in streams[index].pieces.indices { streams[index].pieces[piece].isCharged = false }
-        }
-        return (released, unused)
     }
 }

@@ -29,10 +29,10 @@ final class OpenCachedFile: PageFile {
         span.isEmpty || file.isCovered(span)
     }
 
-    func load(_ span: Span) throws(StoreError) {
+    func load(_ span: Span, _ arrived: (Int) -> Void) throws(StoreError) {
         guard !span.isEmpty else { return }
         guard case .fetch(let runs) = file.claim(span, asking: span) else { return }
-        _ = try Transfer.fetch(runs, of: file, in: context)
+        _ = try Transfer.fetch(runs, of: file, in: context, arrived)
     }
 
     func read(_ span: Span, asking ask: Span) throws(StoreError) -> PinnedBytes {

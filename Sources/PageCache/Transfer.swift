@@ -40,11 +40,18 @@ struct Transfer {
     }
 
     /// Fetches claimed runs, near ones with one request, and ends their flights whatever happens.
+    /// - Parameters:
+    ///   - runs: Ascending.
+    ///   - file: Where they are claimed.
+    ///   - context: The next link, and what all files share.
+    ///   - arrived: Called with how many bytes have just come.
+    /// - Returns: Whether all are stored.
     /// - Throws: What the next link threw.
     static func fetch(
         _ runs: [Run],
         of file: CachedFile,
-        in context: CacheContext
+        in context: CacheContext,
+        _ arrived: (Int) -> Void = { _ in }
     ) throws(StoreError) -> Outcome {
         var start = 0
         while start < runs.count {
@@ -57,7 +64,7 @@ struct Transfer {
             }
             var transfer = Transfer(runs[start..<end], of: file)
             do throws(StoreError) {
-                guard try transfer.run(in: context) == .stored else {
+                guard try transfer.run(in: context, arrived) == .stored else {
                     runs[end...].forEach { file.end($0.flight, .over) }
                     return .notStored
                 }
@@ -70,13 +77,17 @@ struct Transfer {
         return .stored
     }
 
-    private mutating func run(in context: CacheContext) throws(StoreError) -> Outcome {
+    private mutating func run(
+        in context: CacheContext,
+        _ arrived: (Int) -> Void
+    ) throws(StoreError) -> Outcome {
         var ending = Flight.Ending.over
         defer { endRuns(ending, context) }
         do throws(StoreError) {
             try begin()
             try context.next.fetch(span, of: file.source) { (bytes) throws(StoreError) in
                 try take(bytes)
+                arrived(bytes.count)
             }
             guard position == span.end else {
                 throw .corrupt("\(file.version.uri): got \(position - span.offset) of \(span.count) bytes")

@@ -59,12 +59,21 @@ public protocol PageFile: AnyObject, Sendable {
     func read(_ span: Span, asking ask: Span) throws(StoreError) -> PinnedBytes
 
     /// Brings a span into the cache ahead of its use, on this thread. Skips what is there or under way.
-    /// - Parameter span: Inside the version's size.
+    /// - Parameters:
+    ///   - span: Inside the version's size.
+    ///   - arrived: Called on this thread with how many bytes have just come; not for what is skipped.
     /// - Throws: What the next link threw. A reader of the same bytes will ask again and see its own error.
-    func load(_ span: Span) throws(StoreError)
+    func load(_ span: Span, _ arrived: (_ count: Int) -> Void) throws(StoreError)
 
     /// Whether every byte of a span is cached or being fetched, so that a ``load(_:)`` would do nothing.
     /// - Parameter span: Inside the version's size.
     /// - Returns: `true` if nothing of the span is missing and unclaimed.
     func isCovered(_ span: Span) -> Bool
+}
+
+extension PageFile {
+    /// Brings a span into the cache ahead of its use, for who does not want to know how it gets on.
+    /// - Parameter span: Inside the version's size.
+    /// - Throws: What the next link threw.
+    public func load(_ span: Span) throws(StoreError) { try load(span) { _ in } }
 }

@@ -63,7 +63,7 @@ extension Property {
     package static let readAheadMaximum = Property(
         "alluxio.user.position.reader.streaming.prefetch.max.size",
         .bytes(0...1 << 30),
-        default: "64MB",
+        default: "96MB",
         aliases: ["readahead_max"],
         "The most bytes read ahead of one sequential reader; `0` turns reading ahead off."
     )

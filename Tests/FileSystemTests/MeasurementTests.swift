@@ -20,7 +20,7 @@ struct MeasurementTests {
             PinnedBytes(pieces: [.memory(pin.bytes(span))], pin: pin)
         }
         func read(_ span: Span, asking ask: Span) throws(StoreError) -> PinnedBytes { throw .notFound }
-        func load(_ span: Span) throws(StoreError) {}
+        func load(_ span: Span, _ arrived: (Int) -> Void) throws(StoreError) {}
         func isCovered(_ span: Span) -> Bool { true }
     }
 

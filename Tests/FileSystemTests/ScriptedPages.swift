@@ -115,9 +115,10 @@ final class ScriptedFile: PageFile {
         return bytes(span)
     }
 
-    func load(_ span: Span) throws(StoreError) {
+    func load(_ span: Span, _ arrived: (Int) -> Void) throws(StoreError) {
         precondition(!span.isEmpty && span.end <= version.size, "a load lies inside the file")
         try fetch(span)
+        arrived(span.count)
     }
 
     private func fetch(_ span: Span) throws(StoreError) {
