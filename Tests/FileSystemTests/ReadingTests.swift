@@ -136,18 +136,18 @@ struct ReadingTests {
     @Test func seekKnowsOneHoleAtTheEnd() throws {
         let mount = TestMount()
         let (handle, _) = try Self.opened(mount, size: 1000)
-        #expect(try mount.fileSystem.seek(handle, from: 10, whence: 3) == 10)
-        #expect(try mount.fileSystem.seek(handle, from: 10, whence: 4) == 1000)
+        #expect(try mount.fileSystem.seek(handle, from: 10, whence: 3, .immediate) == 10)
+        #expect(try mount.fileSystem.seek(handle, from: 10, whence: 4, .immediate) == 1000)
         #expect(throws: FileSystemError.noSuchOffset) {
-            try mount.fileSystem.seek(handle, from: 1000, whence: 3)
+            try mount.fileSystem.seek(handle, from: 1000, whence: 3, .immediate)
         }
         #expect(throws: FileSystemError.noSuchOffset) {
-            try mount.fileSystem.seek(handle, from: 1000, whence: 4)
+            try mount.fileSystem.seek(handle, from: 1000, whence: 4, .immediate)
         }
         #expect(throws: FileSystemError.noSuchOffset) {
-            try mount.fileSystem.seek(handle, from: -1, whence: 3)
+            try mount.fileSystem.seek(handle, from: -1, whence: 3, .immediate)
         }
-        #expect(throws: FileSystemError.invalid) { try mount.fileSystem.seek(handle, from: 0, whence: 2) }
+        #expect(throws: FileSystemError.invalid) { try mount.fileSystem.seek(handle, from: 0, whence: 2, .immediate) }
     }
 
     @Test func extendedAttributesTellTheirFile() throws {
