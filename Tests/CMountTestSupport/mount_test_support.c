@@ -71,3 +71,21 @@ int test_mount_descriptor(int fd, const char *path) {
              getuid(), getgid());
     return mount("test", path, "fuse.alluxio-fuse", flags, options) == 0 ? 0 : -errno;
 }
+
+int test_fill_pipe(int fd) {
+    static const char bytes[4096];
+    int room = fcntl(fd, F_SETPIPE_SZ, (int)sizeof bytes);
+    if (room < 0) return -errno;
+    for (int done = 0; done < room; done += (int)sizeof bytes) {
+        if (write(fd, bytes, sizeof bytes) != (ssize_t)sizeof bytes) return -EIO;
+    }
+    return 0;
+}
+
+void test_use_stderr(void) { fputs("", stderr); }
+
+bool test_stderr_is_free(void) {
+    if (ftrylockfile(stderr) != 0) return false;
+    funlockfile(stderr);
+    return true;
+}

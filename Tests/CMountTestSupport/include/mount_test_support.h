@@ -1,6 +1,7 @@
 // Linux calls that the mount's tests need and Swift's Glibc module lacks; each as the call it is named after.
 #ifndef ALLUXIO_MOUNT_TEST_SUPPORT_H
 #define ALLUXIO_MOUNT_TEST_SUPPORT_H
+#include <stdbool.h>
 #include <stddef.h>
 #include <sys/types.h>
 int test_pipe_cloexec(int ends[2]);
@@ -20,4 +21,10 @@ int test_removexattr(const char *path, const char *name);
 size_t test_resident_pages(int fd, size_t bytes);
 // Sends an open descriptor of /dev/fuse to be mounted on `path`, as a parent process would. 0 or -errno.
 int test_mount_descriptor(int fd, const char *path);
+// Makes a pipe's buffer small and full, so that the next write waits for a reader. 0 or -errno.
+int test_fill_pipe(int fd);
+// Prints nothing on stderr, after which perror writes to that stream itself.
+void test_use_stderr(void);
+// Whether no other thread holds the lock of stderr.
+bool test_stderr_is_free(void);
 #endif
