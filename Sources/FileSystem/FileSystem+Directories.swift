@@ -163,7 +163,8 @@ private struct EntryBatch {
         }
         let entry = DirectoryEntry(
             name: name,
-            inode: described?.inode ?? Node.inode(of: attributes, pathHash: PathHash.child(name, of: pathHash)),
+            inode: described?.inode
+                ?? Node.inode(of: attributes, pathHash: PathHash.child(name, of: pathHash)),
             type: FileSystem.type(of: attributes),
             nextCookie: UInt64(index) + firstEntryCookie + 1
         )

@@ -24,7 +24,8 @@ extension FileSystem {
     ///   - patience: Whether to wait.
     /// - Returns: A handle on the node's version.
     /// - Throws: ``FileSystemError/stale`` if the path is known to lead to another version by now; the kernel
-    ///   then walks it again. ``FileSystemError/readOnly`` if the flags ask for more than reading of a mount that
+    ///   then walks it again. ``FileSystemError/readOnly`` if the flags ask for more than reading of a mount
+    ///   that
     ///   cannot be written to.
     public func open(_ node: NodeID, flags: Int32, _ patience: Patience) throws(FileSystemError) -> OpenedFile
     {
@@ -147,7 +148,9 @@ extension FileSystem {
         }
     }
 
-    /// Closes an open file. What a mapping changed after the last flush is stored first.
+    /// Closes an open file.
+    ///
+    /// What a mapping changed after the last flush is stored first.
     ///
     /// The handle is not used again, unless the call throws ``FileSystemError/wouldWait``.
     /// - Parameters:

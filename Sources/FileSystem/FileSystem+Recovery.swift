@@ -30,7 +30,7 @@ extension FileSystem {
         guard let promise = remnant.promise, let contents = promise.contents else {
             let place = parts.staging.keepLost(remnant.file, remnant.path)
             logger.warning(
-                "changes of a file were never closed or synced before the last daemon ended; they are kept aside",
+                "changes that were never closed or synced before the last daemon ended are kept aside",
                 metadata: ["object": "\(object)", "staged": "\(place)"]
             )
             return

@@ -128,7 +128,11 @@ extension FileSystem {
             followMoved(source.node, target.path, result)
         } else {
             // The name shows the new file; what the store has under it is what will be replaced.
-            namespace.move(source.path, to: target.path, replaced?.isPending == true ? nil : target.attributes)
+            namespace.move(
+                source.path,
+                to: target.path,
+                replaced?.isPending == true ? nil : target.attributes
+            )
         }
         noteMoved(source.node)
         touchBoth(source, target, moved: source.node)

@@ -93,7 +93,8 @@ extension FileSystem {
     /// Reserves, erases or zeros a range, as fallocate(2) wants it.
     /// - Parameters:
     ///   - handle: A file that is open for writing.
-    ///   - mode: Its flags: 0, `KEEP_SIZE`, `PUNCH_HOLE | KEEP_SIZE`, `ZERO_RANGE` with or without `KEEP_SIZE`.
+    ///   - mode: Its flags: 0, `KEEP_SIZE`, `PUNCH_HOLE | KEEP_SIZE`, `ZERO_RANGE` with or without
+    ///     `KEEP_SIZE`.
     ///   - offset: First byte.
     ///   - count: Length in bytes; positive.
     ///   - patience: Whether to wait.
@@ -129,7 +130,8 @@ extension FileSystem {
     /// Copies bytes from one open file to another, or inside of one.
     ///
     /// A whole file that is copied into an empty one is not read: a store of objects copies it at the commit.
-    /// - Returns: How many bytes were copied: at least one unless the source ends at `offset`; the caller asks
+    /// - Returns: How many bytes were copied: at least one unless the source ends at `offset`; the caller
+    ///   asks
     ///   for the rest.
     /// - Throws: ``FileSystemError/invalid`` for ranges of one file that overlap.
     public func copy(
@@ -302,7 +304,9 @@ extension FileSystem {
             metrics.abandonedFiles.increment()
             Logger(label: "staging").warning(
                 "a file was closed that the store has not taken; its bytes are kept aside",
-                metadata: ["object": "\(namespace.uri(of: path))", "staged": "\(writer.staged.keepAside(path))"]
+                metadata: [
+                    "object": "\(namespace.uri(of: path))", "staged": "\(writer.staged.keepAside(path))",
+                ]
             )
             if writer.isPending { namespace.drop(path) } else { namespace.invalidate(path) }
             inodes.lose(file.node)

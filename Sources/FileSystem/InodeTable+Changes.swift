@@ -131,10 +131,11 @@ extension InodeTable {
         }
     }
 
-    /// Notes that this mount removed a name.
-    /// - Parameters:
-    ///   - native: What the node's attributes are now, for a file that has another name or is still open.
-    /// - Returns: What had the name; nil if the kernel knew nothing under it.
+    /// Notes that this mount removed a name; `native` says what the attributes are now of a file that has
+    /// another
+    /// name or is still open.
+    ///
+    /// Gives what had the name; nil if the kernel knew nothing under it.
     func unlink(
         _ name: UnsafeRawBufferPointer,
         in directory: Node,
@@ -156,10 +157,7 @@ extension InodeTable {
         }
     }
 
-    /// Moves a name: the node and all below it get other paths.
-    /// - Parameters:
-    ///   - name: The old name, in `directory`.
-    ///   - newName: The new name, in `target`; nothing is known under it.
+    /// Moves a name: the node and all below it get other paths. Nothing is known under the new name.
     func move(
         _ name: UnsafeRawBufferPointer,
         in directory: Node,

@@ -7,7 +7,8 @@ import Synchronization
 /// With ``Handles``, the only home of such state.
 ///
 /// A node is one version: a lookup that finds a version under a path that somebody else made gets a new node
-/// with a new number, and the old one stays for those who have it open. What this mount commits stays the same
+/// with a new number, and the old one stays for those who have it open. What this mount commits stays the
+/// same
 /// node (`InodeTable+Changes.swift`). Numbers are never used again. One lock, held for
 /// some 100 ns: no call waits, asks the namespace or runs a caller's code under it. Any thread may call.
 final class InodeTable: Sendable {

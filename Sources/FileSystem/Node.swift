@@ -115,7 +115,8 @@ final class Node: @unchecked Sendable {
         UnsafeRawBufferPointer(start: text + Int(nameCount), count: Int(etagCount))
     }
 
-    /// What the store keeps beside contents and names: a local one always, others where it is not the default.
+    /// What the store keeps beside contents and names: a local one always, others where it is not the
+    /// default.
     var native: POSIXAttributes? {
         get { rare?.native }
         set {

@@ -28,8 +28,8 @@ extension Property {
         .word(["CACHE_THROUGH", "THROUGH", "ASYNC_THROUGH"]),
         default: "CACHE_THROUGH",
         """
-        `CACHE_THROUGH`: a closed file is in the store, and its bytes are cached; `THROUGH`: in the store, not \
-        cached; `ASYNC_THROUGH`: on the local disk, and in the store soon after.
+        `CACHE_THROUGH`: a closed file is in the store, and its bytes are cached; `THROUGH`: in the store, \
+        not cached; `ASYNC_THROUGH`: on the local disk, and in the store soon after.
         """
     )
 

@@ -10,7 +10,8 @@ package import Pages
 package struct StoreLink: Sendable {
     /// Names, attributes and bytes.
     package let source: any MetadataSource & SpanSource
-    /// Makes the store as POSIX wants it; gets what reads through the links that are put before it, and what a
+    /// Makes the store as POSIX wants it; gets what reads through the links that are put before it, and what
+    /// a
     /// mount shows of names of which the store says nothing.
     package let posix:
         @Sendable (_ source: any MetadataSource & SpanSource, _ shown: AttributedStoreOptions) throws(Failure)
@@ -48,7 +49,8 @@ package struct StoreLink: Sendable {
 
     private init(
         source: any MetadataSource & SpanSource,
-        posix: @escaping @Sendable (_ source: any MetadataSource & SpanSource, _ shown: AttributedStoreOptions)
+        posix:
+            @escaping @Sendable (_ source: any MetadataSource & SpanSource, _ shown: AttributedStoreOptions)
             throws(Failure) -> any WritableStore & SpanSource,
         check: @escaping @Sendable () throws(Failure) -> Void,
         housekeep: @escaping @Sendable () -> Void

@@ -188,7 +188,7 @@ struct ConsistencyTests {
         #expect(mount.fileSystem.negativeValid == .seconds(9))
     }
 
-    @Test(arguments: [1, 2, 0o1000, 0o100])
+    @Test(arguments: [1, 2, 0o1000])
     func openingForMoreThanReadingIsRefused(flags: Int32) throws {
         let mount = TestMount()
         mount.namespace.put("a", .file("v1"))

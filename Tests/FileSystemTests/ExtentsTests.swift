@@ -19,7 +19,9 @@ struct ExtentsTests {
             guard !span.isEmpty else { return }
             isDirty = true
             while bytes.count < Int(span.end) { bytes.append(Place(isStaged: true, isDirty: true)) }
-            for index in Int(span.offset)..<Int(span.end) { bytes[index] = Place(isStaged: true, isDirty: true) }
+            for index in Int(span.offset)..<Int(span.end) {
+                bytes[index] = Place(isStaged: true, isDirty: true)
+            }
         }
 
         mutating func resize(to size: Int) {

@@ -147,7 +147,9 @@ struct ReadingTests {
         #expect(throws: FileSystemError.noSuchOffset) {
             try mount.fileSystem.seek(handle, from: -1, whence: 3, .immediate)
         }
-        #expect(throws: FileSystemError.invalid) { try mount.fileSystem.seek(handle, from: 0, whence: 2, .immediate) }
+        #expect(throws: FileSystemError.invalid) {
+            try mount.fileSystem.seek(handle, from: 0, whence: 2, .immediate)
+        }
     }
 
     @Test func extendedAttributesTellTheirFile() throws {

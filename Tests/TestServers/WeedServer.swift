@@ -46,7 +46,7 @@ public final class WeedServer: Sendable {
             "weed", "-logtostderr=true", "server", "-ip=127.0.0.1", "-ip.bind=127.0.0.1", "-dir={dir}",
             "-master.port=\(ports[1])", "-master.port.grpc=\(ports[2])", "-master.telemetry=false",
             "-master.volumeSizeLimitMB=64", "-volume.port=\(ports[3])", "-volume.port.grpc=\(ports[4])",
-            "-volume.max=500", "-filer.port=\(ports[5])", "-filer.port.grpc=\(ports[6])", "-filer.maxMB=1",
+            "-volume.max=4000", "-filer.port=\(ports[5])", "-filer.port.grpc=\(ports[6])", "-filer.maxMB=1",
             "-s3",
             "-s3.port=\(ports[0])", "-s3.port.grpc=\(ports[7])", "-s3.port.iceberg=0", "-s3.port.lance=0",
             "-s3.config={dir}/s3.json", "-s3.domainName=localhost",

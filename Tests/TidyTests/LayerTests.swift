@@ -89,6 +89,8 @@ struct LayerTests {
 
     /// Files that ask the system themselves and read its errno; none of them answers a request with one.
     private static let callersOfTheSystem: [String: String] = [
+        "Sources/FileSystem/Writing/StagingDirectory.swift": "local files, told as FileSystemError",
+        "Sources/FileSystem/Writing/StagingLog.swift": "a local file, told by its caller",
         "Sources/FuseMount/MountCheck.swift": "stat, opendir and open of /dev/fuse, told as a MountError",
         "Sources/FuseMount/MountTable.swift": "stat and umount2, told as a state or an UnmountError",
         "Sources/FuseMount/Fusermount.swift": "waitpid, repeated after a signal",

@@ -2,7 +2,8 @@ import Pages
 
 /// Which bytes of a file that is being changed lie where.
 ///
-/// Pure. Every byte before `size` is *staged* (in the staging file, where a hole is zeros) or else lies in the
+/// Pure. Every byte before `size` is *staged* (in the staging file, where a hole is zeros) or else lies in
+/// the
 /// base version at the same offset. Staged bytes that the last commit does not have are *dirty*.
 struct Extents: Sendable {
     /// A run of bytes that lies in one place.
@@ -78,6 +79,7 @@ struct Extents: Sendable {
 
     /// Where the bytes of a span lie, in order.
     /// - Parameter span: Inside of the file.
+    /// - Returns: Pieces that follow each other.
     func pieces(of span: Span) -> [Piece] {
         guard !span.isEmpty else { return [] }
         var pieces: [Piece] = []

@@ -1,7 +1,9 @@
 import Metadata
 import Pages
 
-/// A staged file that an earlier daemon left. Pure.
+/// A staged file that an earlier daemon left.
+///
+/// Pure.
 struct StagedRemnant: Sendable {
     /// Its name in the staging directory.
     let file: String
@@ -12,7 +14,7 @@ struct StagedRemnant: Sendable {
     /// Whether the store has everything.
     let isClean: Bool
 
-    /// - Parameter events: What happened to it, in order; not empty.
+    /// Puts together what happened to a file, in order.
     init(file: String, events: [StagingEvent]) {
         self.file = file
         path = events.last { $0.path != nil }?.path ?? []

@@ -136,6 +136,7 @@ public final class StagingDirectory: Sendable {
     /// - Parameters:
     ///   - path: What it holds the changes of.
     ///   - base: The version that is changed; nil for a new name.
+    /// - Returns: The file, noted in the log.
     /// - Throws: ``FileSystemError/noSpace(_:)``, or another ``FileSystemError``.
     func makeFile(for path: RelativePath, base: FileVersion?) throws(FileSystemError) -> StagedFile {
         let staged = try makeFile()

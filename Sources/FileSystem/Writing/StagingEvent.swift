@@ -1,9 +1,13 @@
 import Pages
 
-/// One thing that happened to a staged file, as a line of the staging log. Pure.
+/// One thing that happened to a staged file, as a line of the staging log.
 ///
-/// Fields are separated by tabs, in the order of the properties; an empty field is nil. In fields a backslash,
-/// a tab and a line end are written `\\`, `\t` and `\n`; all other bytes stand for themselves, since names need
+/// Pure.
+///
+/// Fields are separated by tabs, in the order of the properties; an empty field is nil. In fields a
+/// backslash,
+/// a tab and a line end are written `\\`, `\t` and `\n`; all other bytes stand for themselves, since names
+/// need
 /// not be text.
 struct StagingEvent: Hashable, Sendable {
     /// What happened.

@@ -5,7 +5,8 @@ import Synchronization
 /// What a staging directory knows of its files, so that the next daemon can finish or report them.
 ///
 /// A line an event, appended without waiting for the disk: it outlives the process, and a file whose contents
-/// were promised has its line synced with them. Lines that cannot be read (a torn last one) are left out. Cut to
+/// were promised has its line synced with them. Lines that cannot be read (a torn last one) are left out. Cut
+/// to
 /// nothing when no file is left. Any thread may call it.
 final class StagingLog: Sendable {
     private struct State {

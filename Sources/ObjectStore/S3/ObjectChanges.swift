@@ -3,9 +3,11 @@ import Pages
 
 /// What can be changed in a bucket, object by object: ``S3Store`` in the daemon.
 ///
-/// Paths are those of the mount. Every call retries within the store's deadlines, waits on the caller's thread,
+/// Paths are those of the mount. Every call retries within the store's deadlines, waits on the caller's
+/// thread,
 /// and names the object in its errors. A condition that did not hold is ``StoreError/stale``, for
-/// ``ChangeCondition/absent`` it is ``StoreError/exists``. Where the endpoint ignores conditions they are left
+/// ``ChangeCondition/absent`` it is ``StoreError/exists``. Where the endpoint ignores conditions they are
+/// left
 /// out (see ``conditions()``).
 protocol ObjectChanges: MetadataSource, SpanSource {
     /// Which conditions the endpoint honours; probed at the first call, which may wait.
@@ -14,9 +16,9 @@ protocol ObjectChanges: MetadataSource, SpanSource {
     /// Whether one kind of request honours its conditions; probes nothing else.
     func honours(_ group: S3ConditionGroup) -> Bool
 
-    /// Stores an object from memory.
-    /// - Parameter metadata: User metadata, names without `x-amz-meta-`.
-    /// - Returns: Its attributes as a listing would show them.
+    /// Stores an object from memory, with user metadata whose names lack `x-amz-meta-`; gives its
+    /// attributes as a
+    /// listing would show them.
     func put(
         _ bytes: [UInt8],
         at path: RelativePath,
@@ -24,16 +26,14 @@ protocol ObjectChanges: MetadataSource, SpanSource {
         metadata: [(name: String, value: String)]
     ) throws(StoreError) -> Attributes
 
-    /// The whole of a small object, in one GET.
-    /// - Parameter limit: The most bytes; a longer object is ``StoreError/corrupt(_:)``.
+    /// The whole of a small object, in one GET; one of more than `limit` bytes is ``StoreError/corrupt(_:)``.
     func read(_ path: RelativePath, limit: Int) throws(StoreError) -> (bytes: [UInt8], attributes: Attributes)
 
-    /// Copies an object inside of the store; several parts where one request is not enough (over 5 GiB).
-    /// - Parameters:
-    ///   - known: What the source is: its etag is a condition of the copy.
-    ///   - condition: What must be true of the target.
-    ///   - metadata: New user metadata; nil keeps the source's.
-    /// - Returns: What the target is now.
+    /// Copies an object inside of the store, in several parts where one request is not enough.
+    ///
+    /// The etag of `known` is a condition of the copy; nil metadata keeps the source's. Gives what the
+    /// target is
+    /// now.
     func copy(
         _ path: RelativePath,
         known: Attributes,
@@ -57,16 +57,17 @@ protocol ObjectChanges: MetadataSource, SpanSource {
     /// Whether there is any key below a directory, its marker and `except` aside; one LIST of a few keys.
     func hasKeys(below directory: RelativePath, except: [RelativePath]) throws(StoreError) -> Bool
 
-    /// New contents of an object on their way; see ``ContentUpload``. The attributes that it is committed with
+    /// New contents of an object on their way; see ``ContentUpload``. The attributes that it is committed
+    /// with
     /// are left to the caller: `metadata` is asked at the commit.
     func upload(
         to path: RelativePath,
         metadata: @escaping @Sendable (POSIXAttributes?) -> [(name: String, value: String)]
     ) -> any ContentUpload
 
-    /// Aborts uploads below the prefix that were begun before a moment and never ended.
-    /// - Parameter moment: Nanoseconds since 1970.
-    /// - Returns: How many.
+    /// Aborts uploads below the prefix that were begun before a moment (nanoseconds since 1970) and never
+    /// ended;
+    /// gives how many.
     func abortUploads(begunBefore moment: Int64) throws(StoreError) -> Int
 }
 

@@ -69,7 +69,7 @@ class Weed:
             f"-master.port={master}", f"-master.port.grpc={master_grpc}", "-master.telemetry=false",
             "-master.electionTimeout=1s", "-master.heartbeatInterval=100ms",
             "-master.volumeSizeLimitMB=256", "-master.volumePreallocate=false",
-            "-volume.max=500", f"-volume.port={volume}", f"-volume.port.grpc={volume_grpc}",
+            "-volume.max=4000", f"-volume.port={volume}", f"-volume.port.grpc={volume_grpc}",
             "-volume.preStopSeconds=0", "-volume.minFreeSpace=1",
             f"-filer.port={filer}", f"-filer.port.grpc={filer_grpc}", f"-filer.maxMB={chunk_mb}",
             f"-filer.localSocket={folder}/filer.sock", f"-s3.localSocket={folder}/s3.sock",
