@@ -40,9 +40,12 @@ CURLcode alluxio_curl_set_text(CURL *easy, CURLoption option, const char *value)
 CURLcode alluxio_curl_set_pointer(CURL *easy, CURLoption option, const void *value);
 CURLcode alluxio_curl_set_list(CURL *easy, CURLoption option, struct curl_slist *value);
 
-/// Sets header and body callbacks, which get `context`, and the stall watch.
+/// Sets header and body callbacks, and the stall watch.
 CURLcode alluxio_curl_set_receivers(CURL *easy, alluxio_curl_receive on_header, alluxio_curl_receive on_body,
-                                    void *context, alluxio_curl_watch *watch);
+                                    alluxio_curl_watch *watch);
+
+/// Sets what header and body callbacks get, for the next request.
+CURLcode alluxio_curl_set_receiver_context(CURL *easy, void *context);
 
 /// Raises a flag that `alluxio_curl_watch.cancelled` points at; any thread may call it.
 void alluxio_curl_raise(int *flag);

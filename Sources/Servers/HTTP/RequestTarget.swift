@@ -84,6 +84,7 @@ struct RequestTarget: Equatable, Sendable {
 
     /// Bytes with their percent escapes replaced.
     static func decoded(_ bytes: ArraySlice<UInt8>, plusIsBlank: Bool = false) -> [UInt8] {
+        if !plusIsBlank, !bytes.contains(UInt8(ascii: "%")) { return Array(bytes) }
         var text: [UInt8] = []
         text.reserveCapacity(bytes.count)
         var index = bytes.startIndex
