@@ -107,6 +107,7 @@ extension Settings {
         // Negative is for ever.
         options.metadataAge = syncInterval ?? .seconds(-1)
         options.token = text(.clusterToken)
+        if let limit = number(.workerBusyPoll) { options.busyPoll = .microseconds(limit) }
         return options
     }
 

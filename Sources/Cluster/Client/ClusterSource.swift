@@ -128,6 +128,7 @@ public final class ClusterSource: SpanSource {
             of: asked,
             at: stop,
             limit: limit,
+            busyPoll: fleet.busyPoll(of: stop.link, count: span.count),
             delivered: &got,
             into: sink
         )
