@@ -2,7 +2,6 @@
 
 #include <openssl/ssl.h>
 #include <openssl/x509.h>
-#include <sched.h>
 #include <time.h>
 
 CURLcode alluxio_curl_global_init(void) { return curl_global_init(CURL_GLOBAL_DEFAULT); }
@@ -114,12 +113,6 @@ static int wait_of(alluxio_curl_watch *watch) {
     return left <= 0 ? 1 : (int)((left + 999999) / 1000000);
 }
 
-// Whether the first byte is still worth looking for without sleeping.
-static int is_busy(const alluxio_curl_watch *watch) {
-    return watch->busy_limit_ns > 0 && !watch->heard &&
-           now_ns() - watch->began_at_ns < watch->busy_limit_ns;
-}
-
 static CURLcode result_of(CURLM *runner, CURL *easy) {
     int left = 0;
     for (CURLMsg *message; (message = curl_multi_info_read(runner, &left)) != NULL;) {
@@ -136,10 +129,6 @@ CURLcode alluxio_curl_perform_precisely(CURLM *runner, CURL *easy, alluxio_curl_
     for (;;) {
         state = curl_multi_perform(runner, &running);
         if (state != CURLM_OK || running == 0) break;
-        if (is_busy(watch)) {
-            sched_yield();
-            continue;
-        }
         state = curl_multi_poll(runner, NULL, 0, wait_of(watch), NULL);
         if (state != CURLM_OK) break;
     }

@@ -18,13 +18,6 @@ public struct HTTPRequest: Sendable {
     ///
     /// Only a transport whose options say ``HTTPTransportOptions/isPrecise`` looks at it.
     public var firstByteTimeout: Duration?
-    /// How long the thread may look for the first byte of the answer again and again before it sleeps; nil
-    /// for not at all.
-    ///
-    /// It does so only while no other exchange of the transport is under way, and lets others run that want
-    /// its processor. For answers that come sooner than a sleeping thread wakes. Only a transport whose
-    /// options say ``HTTPTransportOptions/isPrecise`` looks at it.
-    public var busyPoll: Duration?
 
     /// Describes a request.
     /// - Parameters:

@@ -52,7 +52,6 @@ public final class HTTPTransport: Sendable {
     private let pool: HandlePool
     private let trust: Mutex<TrustStore?>
     private let metrics = TransportMetrics()
-    private let underWay = Atomic(0)
 
     /// Makes a transport with an empty pool.
     /// - Parameter options: Timeouts, limits and trust.
@@ -137,8 +136,6 @@ public final class HTTPTransport: Sendable {
         onBody: (UnsafeRawBufferPointer) -> Bool
     ) throws(TransportError) -> HTTPResponse {
         let authority = try Self.authority(of: request)
-        let isAlone = underWay.add(1, ordering: .relaxed).oldValue == 0
-        defer { underWay.subtract(1, ordering: .relaxed) }
         let handle: CurlHandle
         if let warm = pool.take(for: authority) {
             handle = warm
@@ -151,7 +148,6 @@ public final class HTTPTransport: Sendable {
         let (outcome, exchange) = withoutActuallyEscaping(onHead) { onHead in
             withoutActuallyEscaping(onBody) { onBody in
                 var exchange = Exchange(watch: handle.watch, onHead: onHead, onBody: onBody)
-                handle.watch.pointee.busy_limit_ns = isAlone ? request.busyPoll?.nanoseconds ?? 0 : 0
                 let outcome = run(request, on: handle, timeoutMilliseconds: timeout, &exchange)
                 return (outcome, exchange.result)
             }

@@ -146,7 +146,7 @@ extension Property {
     )
 
     private static let linkSettings: [Property] = [
-        fallsBackToStore, foreignWorkers, workerBusyPoll, clusterToken,
+        fallsBackToStore, foreignWorkers, clusterToken,
     ]
 
     package static let fallsBackToStore = Property(
@@ -162,16 +162,6 @@ extension Property {
         """
         What is done with workers that are not of this project: used as far as what they say of a file \
         agrees with the store, used if the length agrees, or not used.
-        """
-    )
-    package static let workerBusyPoll = Property(
-        "alluxio.fuse.worker.busy.poll.us",
-        .integer(0...10_000),
-        default: "0",
-        """
-        How many microseconds a lone small read looks for the answer of a worker before its thread sleeps, \
-        where the worker is usually faster than that; `0`: it sleeps at once. 250 takes some 15 µs from a \
-        random read where processors are idle, and costs one of them its idleness meanwhile.
         """
     )
     package static let clusterToken = Property(

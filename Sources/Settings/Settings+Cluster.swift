@@ -107,7 +107,6 @@ extension Settings {
         // Negative is for ever.
         options.metadataAge = syncInterval ?? .seconds(-1)
         options.token = text(.clusterToken)
-        if let limit = number(.workerBusyPoll) { options.busyPoll = .microseconds(limit) }
         return options
     }
 

@@ -59,57 +59,6 @@ struct PreciseTransportTests {
         #expect(server.connectionCount == 1)
     }
 
-    /// Processor time of this thread.
-    private func worked(_ body: () throws -> Void) rethrows -> Duration {
-        func now() -> Duration {
-            var time = timespec()
-            clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time)
-            return .seconds(time.tv_sec) + .nanoseconds(time.tv_nsec)
-        }
-        let before = now()
-        try body()
-        return now() - before
-    }
-
-    @Test func `a lone request looks for its answer until its time is over, and then sleeps`() throws {
-        let server = try RawServer.answering { _, request, connection in
-            usleep(request.hasPrefix("GET /late") ? 200_000 : 0)
-            connection.respond(200, [], Array("ok".utf8))
-            return true
-        }
-        let transport = precise()
-        func time(_ busyPoll: Duration?) throws -> Duration {
-            var request = HTTPRequest(url: "\(server.url)/late")
-            request.busyPoll = busyPoll
-            return try worked { _ = try transport.send(request) }
-        }
-        let (asleep, half, awake) = try (time(nil), time(.milliseconds(60)), time(.seconds(1)))
-        // Others run beside this test, so little of the time may be this thread's; but it is some.
-        #expect(awake > asleep * 4, "\(asleep) \(half) \(awake)")
-        #expect(half < .milliseconds(100), "\(half)")
-        #expect(half > asleep, "\(asleep) \(half)")
-    }
-
-    @Test func `beside another exchange of its transport a request sleeps`() throws {
-        let server = try RawServer.answering { _, request, connection in
-            usleep(request.hasPrefix("GET /long") ? 600_000 : 100_000)
-            connection.respond(200, [], Array("ok".utf8))
-            return true
-        }
-        let transport = precise()
-        try TestThreads.run(2) { thread in
-            guard thread == 1 else {
-                _ = try transport.send(HTTPRequest(url: "\(server.url)/long"))
-                return
-            }
-            usleep(200_000)
-            var request = HTTPRequest(url: "\(server.url)/short")
-            request.busyPoll = .seconds(1)
-            let time = try worked { _ = try transport.send(request) }
-            #expect(time < .milliseconds(20), "\(time)")
-        }
-    }
-
     @Test func `many threads share a precise transport`() throws {
         let server = try RawServer.answering { _, request, connection in
             connection.respond(200, [], Array((request.split(separator: " ").dropFirst().first ?? "").utf8))

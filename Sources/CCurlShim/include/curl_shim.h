@@ -25,9 +25,6 @@ typedef struct alluxio_curl_watch {
     int64_t began_at_ns;
     /// Set when a byte of the response has come.
     int heard;
-    /// How long after `began_at_ns` the first byte is looked for again and again, without sleeping, in
-    /// nanoseconds; 0 for never. Kept by alluxio_curl_perform_precisely only.
-    int64_t busy_limit_ns;
 } alluxio_curl_watch;
 
 /// Takes one header line or one piece of the body; returns the bytes used, anything else stops the transfer.

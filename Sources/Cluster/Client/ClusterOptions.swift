@@ -51,13 +51,6 @@ public struct ClusterOptions: Sendable {
     public var totalTimeout: Duration = .seconds(30)
     /// A worker that gives fewer bytes in a second, over a second or more, is too slow; 0 for no limit.
     public var bytesPerSecondMinimum = 256 << 10
-    /// How long a thread that waits for a short answer, alone, looks for it again and again before it sleeps.
-    ///
-    /// To be woken on an idle processor takes about as long as a worker next door needs to answer. Zero: it
-    /// always sleeps.
-    public var busyPoll: Duration = .zero
-    /// Longer answers are slept for, in bytes.
-    static let busyPollBytesMaximum = 64 << 10
     /// The most connections to workers that are kept open and idle.
     public var idleConnectionsMaximum = 64
     /// When a worker is left alone.

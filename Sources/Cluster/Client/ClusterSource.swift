@@ -128,7 +128,6 @@ public final class ClusterSource: SpanSource {
             of: asked,
             at: stop,
             limit: limit,
-            busyPoll: fleet.busyPoll(of: stop.link, count: span.count),
             delivered: &got,
             into: sink
         )

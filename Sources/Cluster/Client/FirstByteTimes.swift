@@ -49,8 +49,8 @@ struct RecentTimes: Sendable {
 ///
 /// A plain value; whoever owns it guards it.
 struct FirstByteTimes<Worker: Hashable & Sendable>: Sendable {
-    /// How many times a median must be made of.
-    private static var medianSamplesMinimum: Int { 4 }
+    /// How many times the store's median must be made of.
+    private static var storeSamplesMinimum: Int { 4 }
 
     private var workers: [Worker: RecentTimes] = [:]
     private var store = RecentTimes()
@@ -66,12 +66,6 @@ struct FirstByteTimes<Worker: Hashable & Sendable>: Sendable {
     /// Forgets workers that are gone.
     mutating func keep(_ isKept: (Worker) -> Bool) { workers = workers.filter { isKept($0.key) } }
 
-    /// How long a worker usually takes, in nanoseconds; nil while too little is known of it.
-    func median(of worker: Worker) -> Int64? {
-        guard let times = workers[worker], times.count >= Self.medianSamplesMinimum else { return nil }
-        return times.median
-    }
-
     /// How long a worker is waited for, in nanoseconds; nil while there is nothing to measure it by.
     ///
     /// The middle one of its peers' 99th percentiles is the measure, so that one slow peer is none; without
@@ -85,7 +79,7 @@ struct FirstByteTimes<Worker: Hashable & Sendable>: Sendable {
         if peers.isEmpty, store.count >= limits.samplesMinimum { peers.append(store.percentile99) }
         guard !peers.isEmpty else { return nil }
         peers.sort()
-        let usual = store.count >= Self.medianSamplesMinimum ? store.median : 0
+        let usual = store.count >= Self.storeSamplesMinimum ? store.median : 0
         let measure = max(peers[peers.count / 2], usual)
         let (product, overflow) = measure.multipliedReportingOverflow(by: Int64(max(limits.factor, 1)))
         return max(overflow ? .max : product, limits.floor.wholeNanoseconds)

@@ -11,7 +11,6 @@ extension WorkerClient {
     ///   - version: Which one; its length goes along, so that the worker need not ask the store for it.
     ///   - stop: Whom to ask.
     ///   - limit: How long the first byte may take.
-    ///   - busyPoll: How long the thread may look for the first byte without sleeping; nil for not at all.
     ///   - delivered: Grows by what the sink has got, also when it throws.
     ///   - sink: Takes the bytes.
     /// - Returns: Nanoseconds to the head of the answer.
@@ -21,16 +20,14 @@ extension WorkerClient {
         of version: AskedVersion,
         at stop: ReadRoute.Stop,
         limit: Duration,
-        busyPoll: Duration?,
         delivered: inout Int,
         into sink: SpanSink
     ) throws(WorkerFailure) -> Int64 {
         let worker = stop.link.worker
-        var request = HTTPRequest(
+        let request = HTTPRequest(
             url: WorkerURL.range(stop.url, span),
             headers: [("If-Match", version.etag), ("X-Alluxio-File-Size", version.size)]
         )
-        request.busyPoll = busyPoll
         let transfer = Transfer(request: request, worker: worker, count: span.count, limit: limit) { head in
             Self.problem(of: head, version, worker)
         }

@@ -151,16 +151,6 @@ public final class WorkerFleet: Sendable {
         return min(limit.map { .nanoseconds($0) } ?? options.patience, options.patience)
     }
 
-    /// How long a thread may look for the first byte of an answer again and again before it sleeps.
-    /// - Returns: nil if the answer is long, or the worker is usually slower than that.
-    func busyPoll(of link: WorkerLink, count: Int) -> Duration? {
-        let limit = options.busyPoll
-        guard limit > .zero, count <= ClusterOptions.busyPollBytesMaximum else { return nil }
-        let usual = times.withLock { $0.median(of: link.worker.identity) }
-        guard let usual, usual < limit.wholeNanoseconds else { return nil }
-        return limit
-    }
-
     /// Notes a good answer, and how long its first byte took, in nanoseconds, if that is a measure.
     func succeeded(_ link: WorkerLink, firstByte: Int64?) {
         if let firstByte {

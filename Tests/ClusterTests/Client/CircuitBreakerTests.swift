@@ -143,12 +143,6 @@ struct FirstByteTimesTests {
         #expect(limit(times(["a": 9000, "b": 50, "c": 50])) == 150)
     }
 
-    @Test func `the usual time of a worker is known from four answers on`() {
-        #expect(times(["a": 7], count: 3).median(of: "a") == nil)
-        #expect(times(["a": 7], count: 4).median(of: "a") == 7_000_000)
-        #expect(times(["b": 7]).median(of: "a") == nil)
-    }
-
     @Test func `without peers the store is the measure`() {
         #expect(limit(times([:], store: 70)) == 210)
     }
