@@ -75,11 +75,9 @@ static int on_connected(void *context, char *remote, char *local, int remote_por
 }
 
 CURLcode alluxio_curl_set_receivers(CURL *easy, alluxio_curl_receive on_header, alluxio_curl_receive on_body,
-                                    void *context, alluxio_curl_watch *watch) {
+                                    alluxio_curl_watch *watch) {
     CURLcode code = curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_header);
-    if (code == CURLE_OK) code = curl_easy_setopt(easy, CURLOPT_HEADERDATA, context);
     if (code == CURLE_OK) code = curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
-    if (code == CURLE_OK) code = curl_easy_setopt(easy, CURLOPT_WRITEDATA, context);
     if (code == CURLE_OK) code = curl_easy_setopt(easy, CURLOPT_XFERINFOFUNCTION, on_progress);
     if (code == CURLE_OK) code = curl_easy_setopt(easy, CURLOPT_XFERINFODATA, watch);
     if (code == CURLE_OK) code = curl_easy_setopt(easy, CURLOPT_NOPROGRESS, 0L);
@@ -93,6 +91,12 @@ CURLcode alluxio_curl_set_sender(CURL *easy, alluxio_curl_read read, alluxio_cur
     if (code == CURLE_OK) code = curl_easy_setopt(easy, CURLOPT_READDATA, context);
     if (code == CURLE_OK) code = curl_easy_setopt(easy, CURLOPT_SEEKFUNCTION, seek);
     if (code == CURLE_OK) code = curl_easy_setopt(easy, CURLOPT_SEEKDATA, context);
+    return code;
+}
+
+CURLcode alluxio_curl_set_receiver_context(CURL *easy, void *context) {
+    CURLcode code = curl_easy_setopt(easy, CURLOPT_HEADERDATA, context);
+    if (code == CURLE_OK) code = curl_easy_setopt(easy, CURLOPT_WRITEDATA, context);
     return code;
 }
 

@@ -71,6 +71,7 @@ final class CurlHandle: @unchecked Sendable {
         alluxio_curl_set_text(easy, CURLOPT_SSLKEY, options.clientKeyFile)
         if !options.usesProxies { alluxio_curl_set_text(easy, CURLOPT_NOPROXY, "*") }
         alluxio_curl_set_pointer(easy, CURLOPT_ERRORBUFFER, errorText)
+        alluxio_curl_set_receivers(easy, Exchange.onHeaderLine, Exchange.onBodyBytes, watch)
         if let trust { alluxio_curl_share_trust(easy, trust.store) }
     }
 
@@ -114,7 +115,7 @@ final class CurlHandle: @unchecked Sendable {
         var sentBytes = 0
         let code = withMethod(of: request, &sentBytes) {
             withUnsafeMutablePointer(to: &exchange) { context in
-                alluxio_curl_set_receivers(easy, Exchange.onHeaderLine, Exchange.onBodyBytes, context, watch)
+                alluxio_curl_set_receiver_context(easy, context)
                 if let runner { return alluxio_curl_perform_precisely(runner, easy, watch) }
                 return curl_easy_perform(easy)
             }

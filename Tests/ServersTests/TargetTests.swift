@@ -78,6 +78,17 @@ import Testing
         #expect(FileID(Array("b30c".utf8)) == nil)
     }
 
+    @Test func `an id that a client claims for an address is believed only if it is right`() {
+        let known = KnownFiles()
+        let (address, other) = (Array("s3://b/file".utf8), Array("s3://b/other".utf8))
+        known.learn(address, claimed: FileID(of: other))
+        #expect(known.address(of: FileID(of: other)) == nil)
+        #expect(known.address(of: FileID(of: address)) == address)
+        known.learn(other, claimed: FileID(of: address))
+        #expect(known.address(of: FileID(of: address)) == address)
+        #expect(known.address(of: FileID(of: other)) == other)
+    }
+
     @Test func `several spans are at most 64 and 8 MiB`() throws {
         #expect(
             try RequestedSpans.parse("0-4,100-20") == [

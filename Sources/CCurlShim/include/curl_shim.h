@@ -43,9 +43,12 @@ CURLcode alluxio_curl_set_text(CURL *easy, CURLoption option, const char *value)
 CURLcode alluxio_curl_set_pointer(CURL *easy, CURLoption option, const void *value);
 CURLcode alluxio_curl_set_list(CURL *easy, CURLoption option, struct curl_slist *value);
 
-/// Sets header and body callbacks, which get `context`, and the stall watch.
+/// Sets header and body callbacks, and the stall watch.
 CURLcode alluxio_curl_set_receivers(CURL *easy, alluxio_curl_receive on_header, alluxio_curl_receive on_body,
-                                    void *context, alluxio_curl_watch *watch);
+                                    alluxio_curl_watch *watch);
+
+/// Sets what header and body callbacks get, for the next request.
+CURLcode alluxio_curl_set_receiver_context(CURL *easy, void *context);
 
 /// Reads the next bytes of a body; returns how many, 0 at the end, CURL_READFUNC_ABORT to stop.
 typedef size_t (*alluxio_curl_read)(char *bytes, size_t size, size_t count, void *context);

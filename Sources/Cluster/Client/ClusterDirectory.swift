@@ -47,4 +47,11 @@ public protocol ClusterDirectory: Sendable {
 
     /// The workers as far as they are known now; costs a lock at most, and never waits for the network.
     var view: View { get }
+    /// The generation of ``view`` now, without a copy of it.
+    var generation: UInt64 { get }
+}
+
+extension ClusterDirectory {
+    /// The generation of ``view`` now.
+    public var generation: UInt64 { view.generation }
 }

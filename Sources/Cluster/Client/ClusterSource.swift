@@ -44,20 +44,19 @@ public final class ClusterSource: SpanSource {
     }
 
     private func fetchPart(_ part: Span, of version: FileVersion, into sink: SpanSink) throws(StoreError) {
-        let key = fleet.options.virtualBlocks.key(of: version.uri, at: part.offset)
-        let (links, absence) = fleet.workers(for: key)
+        let route = fleet.route(to: version, at: part.offset)
         var delivered = 0
-        var reason = absence
-        for (index, link) in links.enumerated() {
+        var reason = route.absence
+        for (index, stop) in route.stops.enumerated() {
             let rest = Span(from: part.offset + Int64(delivered), to: part.end)
-            guard fleet.enter(link) else {
+            guard fleet.enter(stop.link) else {
                 reason = .open
                 continue
             }
             do throws(WorkerFailure) {
-                let isLast = index == links.count - 1 && !fleet.options.fallsBackToStore
-                let limit = isLast ? fleet.options.patience : fleet.limit(of: link)
-                try read(rest, of: version, from: link, limit, &delivered, sink)
+                let isLast = index == route.stops.count - 1 && !fleet.options.fallsBackToStore
+                let limit = isLast ? fleet.options.patience : fleet.limit(of: stop.link)
+                try read(rest, of: version, from: stop, route.version, limit, &delivered, sink)
                 return
             } catch .sink(let error) {
                 throw error
@@ -77,18 +76,20 @@ public final class ClusterSource: SpanSource {
     private func read(
         _ span: Span,
         of version: FileVersion,
-        from link: WorkerLink,
+        from stop: ReadRoute.Stop,
+        _ asked: AskedVersion,
         _ firstLimit: Duration,
         _ delivered: inout Int,
         _ sink: SpanSink
     ) throws(WorkerFailure) {
+        let link = stop.link
         var got = 0
         defer { delivered += got }
         var limit = firstLimit
         for round in 0... {
             let rest = Span(from: span.offset + Int64(got), to: span.end)
             do throws(WorkerFailure) {
-                let firstByte = try readOnce(rest, of: version, from: link, limit, &got, sink)
+                let firstByte = try readOnce(rest, of: version, from: stop, asked, limit, &got, sink)
                 fleet.succeeded(link, firstByte: round == 0 ? firstByte : nil)
                 return
             } catch {
@@ -106,14 +107,15 @@ public final class ClusterSource: SpanSource {
     private func readOnce(
         _ span: Span,
         of version: FileVersion,
-        from link: WorkerLink,
+        from stop: ReadRoute.Stop,
+        _ asked: AskedVersion,
         _ limit: Duration,
         _ got: inout Int,
         _ sink: SpanSink
     ) throws(WorkerFailure) -> Int64? {
         let before = got
-        guard try fleet.isOurs(link) else {
-            let reader = try foreignReader(link)
+        guard try fleet.isOurs(stop.link) else {
+            let reader = try foreignReader(stop.link)
             defer {
                 fleet.metrics.workerBytes.increment(by: got - before)
                 fleet.metrics.foreignBytes.increment(by: got - before)
@@ -123,8 +125,8 @@ public final class ClusterSource: SpanSource {
         defer { fleet.metrics.workerBytes.increment(by: got - before) }
         return try fleet.client.read(
             span,
-            of: version,
-            at: link.worker,
+            of: asked,
+            at: stop,
             limit: limit,
             delivered: &got,
             into: sink

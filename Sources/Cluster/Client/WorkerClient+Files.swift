@@ -9,7 +9,7 @@ extension WorkerClient {
     /// - Parameters:
     ///   - span: Not empty, inside of the version.
     ///   - version: Which one; its length goes along, so that the worker need not ask the store for it.
-    ///   - worker: Whom to ask.
+    ///   - stop: Whom to ask.
     ///   - limit: How long the first byte may take.
     ///   - delivered: Grows by what the sink has got, also when it throws.
     ///   - sink: Takes the bytes.
@@ -17,19 +17,16 @@ extension WorkerClient {
     /// - Throws: What went wrong; ``WorkerFailure/stale`` if the worker has another version.
     func read(
         _ span: Span,
-        of version: FileVersion,
-        at worker: WorkerCandidate,
+        of version: AskedVersion,
+        at stop: ReadRoute.Stop,
         limit: Duration,
         delivered: inout Int,
         into sink: SpanSink
     ) throws(WorkerFailure) -> Int64 {
+        let worker = stop.link.worker
         let request = HTTPRequest(
-            url: WorkerURL(worker).named(
-                "range",
-                version.uri,
-                [("offset", "\(span.offset)"), ("length", "\(span.count)")]
-            ),
-            headers: [("If-Match", "\"\(version.etag)\""), ("X-Alluxio-File-Size", "\(version.size)")]
+            url: WorkerURL.range(stop.url, span),
+            headers: [("If-Match", version.etag), ("X-Alluxio-File-Size", version.size)]
         )
         let transfer = Transfer(request: request, worker: worker, count: span.count, limit: limit) { head in
             Self.problem(of: head, version, worker)
@@ -38,14 +35,14 @@ extension WorkerClient {
     }
 
     /// What is wrong with an answer about a version; nil if nothing is.
-    private static func problem(of head: HTTPResponseHead, _ version: FileVersion, _ worker: WorkerCandidate)
+    private static func problem(of head: HTTPResponseHead, _ version: AskedVersion, _ worker: WorkerCandidate)
         -> WorkerFailure?
     {
         guard head.bytes(of: ownField) != nil else {
             return .wrong("\(worker.host): the answer is not one of our workers'")
         }
-        guard head.bytes(of: "etag")?.elementsEqual("\"\(version.etag)\"".utf8) == true else { return .stale }
-        if let size = head.bytes(of: "x-alluxio-size"), !size.elementsEqual("\(version.size)".utf8) {
+        guard head.bytes(of: "etag")?.elementsEqual(version.etag.utf8) == true else { return .stale }
+        if let size = head.bytes(of: "x-alluxio-size"), !size.elementsEqual(version.size.utf8) {
             return .stale
         }
         return nil

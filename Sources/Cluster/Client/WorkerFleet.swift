@@ -35,6 +35,7 @@ public final class WorkerFleet: Sendable {
 
     private let table = Mutex(Table())
     private let times = Mutex(FirstByteTimes<WorkerIdentity>())
+    private let routes = ReadRoutes()
 
     /// The workers of a directory; asks none of them yet.
     /// - Parameters:
@@ -82,6 +83,17 @@ public final class WorkerFleet: Sendable {
         }
         let live = candidates.filter(\.isLive)
         return (links(of: live, view), .lost)
+    }
+
+    /// Whom to ask for a place in a version, and for what.
+    func route(to version: FileVersion, at offset: Int64) -> ReadRoute {
+        let blocks = options.virtualBlocks
+        let block = blocks.sizeBytes > 0 ? offset / blocks.sizeBytes : 0
+        return routes.route(to: version, block: block, generation: directory.generation) {
+            let (links, absence) = workers(for: blocks.key(of: version.uri, at: offset))
+            let stops = links.map { ReadRoute.Stop(link: $0, url: WorkerURL($0.worker).range(version.uri)) }
+            return ReadRoute(stops: stops, absence: absence, version: AskedVersion(version))
+        }
     }
 
     /// Where a reader begins among the replicas of a key; spread evenly over readers and keys.

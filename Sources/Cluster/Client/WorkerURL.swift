@@ -14,6 +14,19 @@ struct WorkerURL: Sendable {
     /// Whether the worker lives.
     var health: String { base + "/health" }
 
+    /// A range of a file, but for offset and length, which ``range(_:_:)`` appends.
+    func range(_ uri: UFSURI) -> String { named("range", uri) + "&offset=" }
+
+    /// A range of a file.
+    static func range(_ url: String, _ span: Span) -> String {
+        var url = url
+        url.reserveCapacity(url.utf8.count + 48)
+        url += String(span.offset)
+        url += "&length="
+        url += String(span.count)
+        return url
+    }
+
     /// What is about a file by its id: `range`, `attributes`, `entries`.
     func named(_ endpoint: String, _ uri: UFSURI, _ parameters: [(String, String)] = []) -> String {
         text("/v1/\(endpoint)/\(FileID(uri))", "ufsFullPath", uri, parameters)

@@ -110,6 +110,9 @@ public final class Membership: Sendable {
     /// Costs one lock; never waits for the network.
     public var view: ClusterView { holder.view }
 
+    /// The generation of ``view``, at the price of one lock.
+    public var generation: UInt64 { holder.generation }
+
     /// Waits until the workers are known.
     /// - Parameter limit: How long at most.
     /// - Returns: Whether they are; if not, ``view`` is ``ClusterView/unknown``.

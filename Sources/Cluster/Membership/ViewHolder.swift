@@ -24,6 +24,7 @@ final class ViewHolder: Sendable {
     }
 
     var view: ClusterView { state.withLock { $0.view } }
+    var generation: UInt64 { state.withLock { $0.view.generation } }
 
     func add(_ listener: @escaping @Sendable (ClusterView) -> Void) {
         state.withLock { $0.listeners.append(listener) }

@@ -20,10 +20,19 @@ struct FileID: Hashable, Sendable {
         guard text.count == 64 else { return nil }
         var words = SIMD4<UInt64>()
         for (index, byte) in text.enumerated() {
-            guard let digit = Character(Unicode.Scalar(byte)).hexDigitValue else { return nil }
+            guard let digit = Self.digit(byte) else { return nil }
             words[index / 16] = words[index / 16] << 4 | UInt64(digit)
         }
         self.words = words
+    }
+
+    private static func digit(_ byte: UInt8) -> UInt8? {
+        switch byte {
+        case 0x30...0x39: byte - 0x30
+        case 0x41...0x46: byte - 0x41 + 10
+        case 0x61...0x66: byte - 0x61 + 10
+        default: nil
+        }
     }
 
     /// 64 lower-case hexadecimal digits.
@@ -48,6 +57,11 @@ final class KnownFiles: Sendable {
 
     init(maximum: Int = WorkerLimits.knownFilesMaximum) {
         table = Mutex(AgedTable(maximum: maximum))
+    }
+
+    /// Remembers an address under its id; hashes nothing if it is known under the id that a client says.
+    func learn(_ address: [UInt8], claimed: FileID) {
+        if self.address(of: claimed) != address { learn(address) }
     }
 
     /// Remembers an address under its id.

@@ -179,8 +179,7 @@ struct WorkerResponder: Responder {
     }
 
     private func remember(_ location: FileLocation, for id: [UInt8]) {
-        // Hashing each time costs less than a table of what was learnt already.
-        if id.count == 64 { state.known.learn(location.uri.bytes) }
+        if let id = FileID(id) { state.known.learn(location.uri.bytes, claimed: id) }
     }
 
     /// The file or directory that `path` names.

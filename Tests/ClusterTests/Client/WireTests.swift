@@ -24,6 +24,15 @@ struct WireTests {
         )
     }
 
+    @Test func `a range is asked for by offset and length at the end of the address`() {
+        let uri = UFSURI("s3://b/a")
+        let text = WorkerURL.range(WorkerURL(worker).range(uri), Span(offset: 32768, count: 4096))
+        #expect(
+            text == "http://node:28080/v1/range/\(FileID(uri))?ufsFullPath=s3%3A%2F%2Fb%2Fa"
+                + "&offset=32768&length=4096"
+        )
+    }
+
     @Test func `an IPv6 address gets its brackets`() {
         let worker = WorkerCandidate(identity: worker.identity, host: "fd00::1", httpPort: 1)
         #expect(WorkerURL(worker).health == "http://[fd00::1]:1/health")
