@@ -8,7 +8,7 @@ import Synchronization
 import Testing
 
 /// One file in its root, as cheaply as it can be served: what is left is the cost of the mount.
-private final class OneFile: Operations {
+private final class OneFile: UnchangedOperations {
     let negativeValid = Duration.zero
     private let size: Int
     private let descriptor: Int32
@@ -89,7 +89,7 @@ private final class OneFile: Operations {
         return PinnedBytes(pieces: [.memory(.init(rebasing: memory[start..<(start + span.count)]))], pin: nil)
     }
 
-    func release(_ handle: HandleID) {}
+    func release(_ handle: HandleID, _ patience: Patience) {}
 
     func seek(_ handle: HandleID, from offset: Int64, whence: Int32) throws(FileSystemError) -> Int64 {
         offset
@@ -117,13 +117,10 @@ private final class OneFile: Operations {
         _ patience: Patience
     ) throws(FileSystemError) -> [UInt8] { throw .noAttribute }
 
-    func extendedAttributeNames(of node: NodeID) throws(FileSystemError) -> [String] { [] }
-
-    func setExtendedAttribute(
-        _ name: String,
-        value: UnsafeRawBufferPointer,
-        of node: NodeID
-    ) throws(FileSystemError) { throw .readOnly }
+    func extendedAttributeNames(
+        of node: NodeID,
+        _ patience: Patience
+    ) throws(FileSystemError) -> [String] { [] }
 
     func statistics() -> FileSystemStatistics { FileSystemStatistics() }
 }

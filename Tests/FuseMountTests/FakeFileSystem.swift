@@ -1,11 +1,12 @@
 @testable import FileSystem
 import FuseMount
 import Glibc
+import Metadata
 import Pages
 import Synchronization
 
 /// A file system in memory that counts what it is asked, and can be told to stall or fail.
-final class FakeFileSystem: Operations {
+final class FakeFileSystem: UnchangedOperations {
     enum Contents: Sendable {
         case directory([String])
         case memory([UInt8])
@@ -224,7 +225,9 @@ final class FakeFileSystem: Operations {
         stride(from: start, to: max(end, start), by: step).map { ($0, min(step, end - $0)) }
     }
 
-    func release(_ handle: HandleID) { _ = state.withLock { $0.handles.removeValue(forKey: handle) } }
+    func release(_ handle: HandleID, _ patience: Patience) { close(handle) }
+
+    private func close(_ handle: HandleID) { _ = state.withLock { $0.handles.removeValue(forKey: handle) } }
 
     func seek(_ handle: HandleID, from offset: Int64, whence: Int32) throws(FileSystemError) -> Int64 {
         guard let id = state.withLock({ $0.handles[handle] }) else { throw .invalid }
@@ -278,7 +281,7 @@ final class FakeFileSystem: Operations {
         }
     }
 
-    func releaseDirectory(_ handle: HandleID) { release(handle) }
+    func releaseDirectory(_ handle: HandleID) { close(handle) }
 
     func linkTarget(of id: NodeID, _ patience: Patience) throws(FileSystemError) -> [UInt8] {
         guard case .link(let target) = try node(id).contents else { throw .invalid }
@@ -294,15 +297,18 @@ final class FakeFileSystem: Operations {
         return Array("0123456789".utf8)
     }
 
-    func extendedAttributeNames(of node: NodeID) throws(FileSystemError) -> [String] {
+    func extendedAttributeNames(of node: NodeID, _ patience: Patience) throws(FileSystemError) -> [String] {
         ["user.alluxio.uri", "user.alluxio.etag"]
     }
 
     func setExtendedAttribute(
         _ name: String,
         value: UnsafeRawBufferPointer,
-        of node: NodeID
+        _ presence: AttributePresence,
+        of node: NodeID,
+        _ patience: Patience
     ) throws(FileSystemError) {
+        guard name == "user.alluxio.invalidate" else { throw .readOnly }
         state.withLock { $0.calls.attributesSet.append("\(node) \(String(decoding: value, as: UTF8.self))") }
     }
 

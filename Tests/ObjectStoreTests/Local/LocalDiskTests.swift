@@ -72,18 +72,13 @@ import Testing
         let fixture = try LocalFixture(root: disk.scratch)
         let known = try fixture.create(RelativePath("file"), [1])
         disk.makeReadOnly()
-        let attempts: [() throws(StoreError) -> Void] = [
-            { () throws(StoreError) in
-                _ = try fixture.local.make(RelativePath("dir"), fixture.entry(S_IFDIR | 0o755))
-            },
-            { () throws(StoreError) in _ = try fixture.commit([2], to: RelativePath("file"), if: .always) },
-            { () throws(StoreError) in
-                try fixture.local.remove(RelativePath("file"), known: known, siblings: .none)
-            },
-        ]
-        for attempt in attempts {
+        for number in 0..<3 {
             do throws(StoreError) {
-                try attempt()
+                switch number {
+                case 0: _ = try fixture.local.make(RelativePath("dir"), fixture.entry(S_IFDIR | 0o755))
+                case 1: try fixture.overwrite(RelativePath("file"), if: .always)
+                default: try fixture.local.remove(RelativePath("file"), known: known, siblings: .none)
+                }
                 Issue.record("changed a read-only disk")
             } catch {
                 guard case .readOnly = error else {

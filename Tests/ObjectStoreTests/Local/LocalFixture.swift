@@ -38,6 +38,13 @@ final class LocalFixture: WritableFixture {
         guard write(descriptor, bytes, bytes.count) == bytes.count else { throw POSIXError(.EIO) }
     }
 
+    /// Commits one byte, for tests that expect it to fail.
+    func overwrite(_ path: RelativePath, if condition: ChangeCondition) throws(StoreError) {
+        let staged = StagedFile([9])
+        let upload = local.upload(to: path)
+        _ = try upload.commit(staged.contents(size: 1), if: condition, attributes: nil)
+    }
+
     func remove(_ path: RelativePath) throws {
         guard withPath(path, { unlink($0) }) == 0 else { throw POSIXError(.ENOENT) }
     }
