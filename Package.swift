@@ -134,7 +134,8 @@ let package = Package(
         .executableTarget(
             name: "AlluxioFuse",
             dependencies: [
-                "Settings", "FuseMount", "FileSystem", "PageCache", "Cluster", "ObjectStore", "Metadata", "Pages",
+                "Settings", "FuseMount", "FileSystem", "PageCache", "Cluster", "ObjectStore", "Metadata",
+                "Pages",
                 "SmallFiles", "Telemetry", "Threading", "CLinux", logging, metrics,
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],

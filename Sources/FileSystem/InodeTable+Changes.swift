@@ -111,6 +111,8 @@ extension InodeTable {
 
     /// Notes that this mount removed a name.
     /// - Parameters:
+    ///   - name: One component.
+    ///   - directory: Where it was.
     ///   - native: What the node's attributes are now, for a file that has another name or is still open.
     /// - Returns: What had the name; nil if the kernel knew nothing under it.
     func unlink(
@@ -136,8 +138,10 @@ extension InodeTable {
 
     /// Moves a name: the node and all below it get other paths.
     /// - Parameters:
-    ///   - name: The old name, in `directory`.
-    ///   - newName: The new name, in `target`; nothing is known under it.
+    ///   - name: The old name.
+    ///   - directory: Where it is.
+    ///   - newName: The new name; nothing is known under it.
+    ///   - target: Where that will be.
     func move(
         _ name: UnsafeRawBufferPointer,
         in directory: Node,

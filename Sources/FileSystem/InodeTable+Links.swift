@@ -30,9 +30,8 @@ extension InodeTable.State {
 
     /// Files a node under its inode number if it may have other names.
     mutating func noteLinks(of node: Node) {
-        guard node.kind != .directory, let native = node.native, native.linkCount > 1, native.inode != 0 else {
-            return
-        }
+        guard node.kind != .directory, let native = node.native, native.linkCount > 1, native.inode != 0
+        else { return }
         linked[native.inode] = node
     }
 
@@ -60,7 +59,9 @@ extension InodeTable.State {
             return true
         }
         current.remove(node)
-        guard let next = node.aliases.first, let alias = aliases.removeValue(forKey: next) else { return false }
+        guard let next = node.aliases.first, let alias = aliases.removeValue(forKey: next) else {
+            return false
+        }
         node.aliases.removeAll { $0 == next }
         alias.name.withUnsafeBytes { node.rename($0, in: alias.parent) }
         current.insert(node)

@@ -23,7 +23,8 @@ public struct NewEntry: Sendable {
     ///   - device: Device number of a special file.
     ///   - target: The text of a symbolic link.
     ///   - time: All of its times, nanoseconds since 1970.
-    public init(mode: UInt32, uid: UInt32, gid: UInt32, device: UInt64 = 0, target: [UInt8] = [], time: Int64) {
+    public init(mode: UInt32, uid: UInt32, gid: UInt32, device: UInt64 = 0, target: [UInt8] = [], time: Int64)
+    {
         self.mode = mode
         self.uid = uid
         self.gid = gid
@@ -201,6 +202,11 @@ public protocol WritableStore: MetadataSource {
     /// commit.
     var makesFilesAtOnce: Bool { get }
 
+    /// Whether a file may have a name, before it has contents. Asks nothing.
+    /// - Parameter path: A new name in a directory that is there.
+    /// - Throws: ``StoreError/nameTooLong(_:)``, or ``StoreError/denied(_:)`` for a reserved name.
+    func permit(_ path: RelativePath) throws(StoreError)
+
     /// Begins new contents of a file.
     /// - Parameter path: The name they will get.
     /// - Returns: The way there; asks nothing yet.
@@ -313,4 +319,11 @@ public protocol WritableStore: MetadataSource {
     /// Does what is due: group commits, abandoned uploads. To be called once a second, on a thread that may
     /// wait.
     func housekeep()
+}
+
+extension WritableStore {
+    /// Any name may be tried: the store itself answers when the file is made.
+    /// - Parameter path: A new name.
+    /// - Throws: Nothing.
+    public func permit(_ path: RelativePath) throws(StoreError) {}
 }

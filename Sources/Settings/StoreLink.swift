@@ -48,8 +48,11 @@ package struct StoreLink: Sendable {
 
     private init(
         source: any MetadataSource & SpanSource,
-        posix: @escaping @Sendable (_ source: any MetadataSource & SpanSource, _ shown: AttributedStoreOptions)
-            throws(Failure) -> any WritableStore & SpanSource,
+        posix:
+            @escaping @Sendable (
+                _ source: any MetadataSource & SpanSource,
+                _ shown: AttributedStoreOptions
+            ) throws(Failure) -> any WritableStore & SpanSource,
         check: @escaping @Sendable () throws(Failure) -> Void,
         housekeep: @escaping @Sendable () -> Void
     ) {

@@ -35,7 +35,8 @@ public final class RawServer: Sendable {
         /// - Returns: As many bytes as its `Content-Length` says; fewer if the peer closed.
         public func readBody(of request: String) -> [UInt8] {
             var count = 0
-            for line in request.split(separator: "\r\n") where line.lowercased().hasPrefix("content-length:") {
+            for line in request.split(separator: "\r\n") where line.lowercased().hasPrefix("content-length:")
+            {
                 count = Int(line.dropFirst(15).filter(\.isNumber)) ?? 0
             }
             return RawServer.read(count, from: descriptor)
