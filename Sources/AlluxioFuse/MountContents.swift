@@ -16,8 +16,8 @@ protocol MountContents: Sendable {
     /// - Parameters:
     ///   - source: What ``source(through:)`` gave.
     ///   - shown: What the mount shows where a store says nothing.
-    /// - Returns: nil if nothing of the mount can be changed.
-    /// - Throws: A ``Failure`` that says why its journal cannot be kept.
+    /// - Returns: nil if it can't be changed.
+    /// - Throws: A ``Failure`` that says why it can't be used.
     func posix(
         _ source: any MetadataSource & SpanSource,
         _ shown: AttributedStoreOptions

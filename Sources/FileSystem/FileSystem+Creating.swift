@@ -42,6 +42,7 @@ extension FileSystem {
             guard patience == .waiting else { throw .wouldWait }
             snapshot = try make(path, name, in: directory, entry, parts)
         } else {
+            try ask { () throws(StoreError) in try parts.store.permit(path) }
             writer = Writer(
                 staged: try parts.staging.makeFile(for: path, base: nil),
                 base: nil,

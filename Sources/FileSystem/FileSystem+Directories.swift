@@ -161,10 +161,10 @@ private struct EntryBatch {
                 return false
             }
         }
+        let childHash = PathHash.child(name, of: pathHash)
         let entry = DirectoryEntry(
             name: name,
-            inode: described?.inode
-                ?? Node.inode(of: attributes, pathHash: PathHash.child(name, of: pathHash)),
+            inode: described?.inode ?? Node.inode(of: attributes, pathHash: childHash),
             type: FileSystem.type(of: attributes),
             nextCookie: UInt64(index) + firstEntryCookie + 1
         )

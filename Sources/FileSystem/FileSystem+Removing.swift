@@ -21,6 +21,7 @@ extension FileSystem {
         let (directory, path) = try inodes.child(name, of: parent)
         guard let known = try find(path, .waiting)?.attributes else { throw .notFound }
         guard known.kind != .directory else { throw .isDirectory }
+        try commitCopies(ofAnyAtOrBelow: [path])
         let node = inodes.known(name, in: directory)?.node
         let held = try node.flatMap { node throws(FileSystemError) in try hold(node) }
         defer { held?.release() }

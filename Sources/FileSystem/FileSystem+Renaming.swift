@@ -36,6 +36,7 @@ extension FileSystem {
         var target = try side(newName, in: newParent, isNew: true)
         guard let known = source.attributes else { throw .notFound }
         guard source.path != target.path else { return }
+        try commitCopies(ofAnyAtOrBelow: [source.path, target.path])
         try check(known, target, mode)
         if mode == .replace, isSameFile(source, target) { return }
         if known.kind == .directory || target.attributes?.kind == .directory || mode == .exchange {
@@ -115,6 +116,7 @@ extension FileSystem {
         }
         var result: Attributes?
         if let held, held.isPending {
+            try ask { () throws(StoreError) in try parts.store.permit(target.path) }
             let version = replaced?.isPending == true ? nil : target.attributes?.etag
             held.rename(version.map { .version($0) } ?? .absent)
         } else {
@@ -206,6 +208,20 @@ extension FileSystem {
             guard let path = try? inodes.find(file.node.id).path else { continue }
             guard paths.contains(where: { path.isAtOrBelow($0) }) else { continue }
             try commit(file, .waiting)
+        }
+    }
+
+    /// Stores whole copies of files that are about to change or to go: until then the store has to make them.
+    func commitCopies(ofAnyAtOrBelow paths: [RelativePath]) throws(FileSystemError) {
+        guard writing?.store.makesFilesAtOnce == false else { return }
+        let slash = UInt8(ascii: "/")
+        for file in handles.files {
+            guard let source = file.writer?.copiedFrom?.bytes else { continue }
+            let goes = paths.contains { path in
+                let address = namespace.uri(of: path).bytes
+                return source == address || source.starts(with: address + [slash])
+            }
+            if goes { try commit(file, .waiting) }
         }
     }
 

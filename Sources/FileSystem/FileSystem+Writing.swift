@@ -195,6 +195,7 @@ extension FileSystem {
     func commit(_ file: OpenFile, _ patience: Patience) throws(FileSystemError) {
         guard let parts = writing, let writer = file.writer else { return }
         let node = file.node
+        if writer.isDirty { try commitCopies(ofAnyAtOrBelow: [path(of: node)]) }
         let job = try writer.beginCommit(mayWait: patience == .waiting) {
             parts.store.upload(to: self.path(of: node))
         }

@@ -131,11 +131,12 @@ extension InodeTable {
         }
     }
 
-    /// Notes that this mount removed a name; `native` says what the attributes are now of a file that has
-    /// another
-    /// name or is still open.
-    ///
-    /// Gives what had the name; nil if the kernel knew nothing under it.
+    /// Notes that this mount removed a name.
+    /// - Parameters:
+    ///   - name: One component.
+    ///   - directory: Where it was.
+    ///   - native: What the node's attributes are now, for a file that has another name or is still open.
+    /// - Returns: What had the name; nil if the kernel knew nothing under it.
     func unlink(
         _ name: UnsafeRawBufferPointer,
         in directory: Node,
@@ -157,7 +158,12 @@ extension InodeTable {
         }
     }
 
-    /// Moves a name: the node and all below it get other paths. Nothing is known under the new name.
+    /// Moves a name: the node and all below it get other paths.
+    /// - Parameters:
+    ///   - name: The old name.
+    ///   - directory: Where it is.
+    ///   - newName: The new name; nothing is known under it.
+    ///   - target: Where that will be.
     func move(
         _ name: UnsafeRawBufferPointer,
         in directory: Node,

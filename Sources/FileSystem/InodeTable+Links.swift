@@ -59,8 +59,9 @@ extension InodeTable.State {
             return true
         }
         current.remove(node)
-        guard let next = node.aliases.first, let alias = aliases.removeValue(forKey: next)
-        else { return false }
+        guard let next = node.aliases.first, let alias = aliases.removeValue(forKey: next) else {
+            return false
+        }
         node.aliases.removeAll { $0 == next }
         alias.name.withUnsafeBytes { node.rename($0, in: alias.parent) }
         current.insert(node)

@@ -86,13 +86,18 @@ final class OpenVersion: Sendable {
     /// - Throws: What the page source or the sink threw.
     func copy(_ span: Span, into sink: SpanSink) throws(StoreError) {
         var next = span.offset
+        var ask = Span(from: next, to: next)
         while next < span.end {
-            let piece = Span(from: next, to: min(next + Self.copiedBytes, span.end))
-            try file.read(piece, asking: piece).copy(into: sink)
+            if next >= ask.end { ask = Span(from: next, to: min(next + Self.askedBytes, span.end)) }
+            let piece = Span(from: next, to: min(next + Self.copiedBytes, ask.end))
+            // What is asked for at once is one request; the pieces after the first find it in the cache.
+            try file.read(piece, asking: Span(from: next, to: ask.end)).copy(into: sink)
             next = piece.end
         }
     }
 
+    /// How much ``copy(_:into:)`` asks for at a time.
+    private static let askedBytes: Int64 = 8 << 20
     /// How much ``copy(_:into:)`` holds at a time.
     private static let copiedBytes: Int64 = 1 << 20
 

@@ -190,10 +190,13 @@ extension Listing {
 
 extension NamespaceCache.State {
     /// Decides about a lookup that memory could not answer.
+    ///
+    /// Who makes names makes more of them, and a page of a listing costs one request where a name costs two.
     fileprivate mutating func plan(_ place: Place, at now: Int64) -> NamespaceCache.Instead {
+        let isChanging = own.directories[place.parent].map { !$0.isUnchanged } ?? false
         guard let listing = listings[place.parent]?.listing else {
             let rule = WalkTracker.Rule(
-                lookups: NamespaceLimits.exploreLookups,
+                lookups: isChanging ? 1 : NamespaceLimits.exploreLookups,
                 window: NamespaceLimits.exploreWindow
             )
             return walks.isWalk(place.hash, in: place.parent, at: now, by: rule) ? .explore : .nothing
@@ -202,7 +205,7 @@ extension NamespaceCache.State {
             return .nothing
         }
         let rule = WalkTracker.Rule(
-            lookups: max(1, pages) * NamespaceLimits.refreshLookupsPerPage,
+            lookups: isChanging && pages <= 1 ? 1 : max(1, pages) * NamespaceLimits.refreshLookupsPerPage,
             window: NamespaceLimits.refreshWindow
         )
         return walks.isWalk(place.hash, in: place.parent, at: now, by: rule) ? .refresh : .nothing

@@ -208,6 +208,11 @@ public protocol WritableStore: MetadataSource {
     /// commit.
     var makesFilesAtOnce: Bool { get }
 
+    /// Whether a file may have a name, before it has contents. Asks nothing.
+    /// - Parameter path: A new name in a directory that is there.
+    /// - Throws: ``StoreError/nameTooLong(_:)``, or ``StoreError/denied(_:)`` for a reserved name.
+    func permit(_ path: RelativePath) throws(StoreError)
+
     /// Begins new contents of a file.
     /// - Parameter path: The name they will get.
     /// - Returns: The way there; asks nothing yet.
@@ -324,4 +329,11 @@ public protocol WritableStore: MetadataSource {
     /// Does what is due: group commits, abandoned uploads. To be called once a second, on a thread that may
     /// wait.
     func housekeep()
+}
+
+extension WritableStore {
+    /// Any name may be tried: the store itself answers when the file is made.
+    /// - Parameter path: A new name.
+    /// - Throws: Nothing.
+    public func permit(_ path: RelativePath) throws(StoreError) {}
 }

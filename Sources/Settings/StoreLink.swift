@@ -50,8 +50,10 @@ package struct StoreLink: Sendable {
     private init(
         source: any MetadataSource & SpanSource,
         posix:
-            @escaping @Sendable (_ source: any MetadataSource & SpanSource, _ shown: AttributedStoreOptions)
-            throws(Failure) -> any WritableStore & SpanSource,
+            @escaping @Sendable (
+                _ source: any MetadataSource & SpanSource,
+                _ shown: AttributedStoreOptions
+            ) throws(Failure) -> any WritableStore & SpanSource,
         check: @escaping @Sendable () throws(Failure) -> Void,
         housekeep: @escaping @Sendable () -> Void
     ) {

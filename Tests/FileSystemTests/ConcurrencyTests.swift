@@ -77,9 +77,8 @@ struct ConcurrencyTests {
                 if let problem = holding.read(mount, &random) { problems.append(problem) }
             case 9:
                 guard let index = holding.open.indices.randomElement(using: &random) else { continue }
-                if let problem = mount.close(holding.open.remove(at: index).handle) {
-                    problems.append(problem)
-                }
+                let handle = holding.open.remove(at: index).handle
+                if let problem = mount.close(handle) { problems.append(problem) }
             case 10:
                 guard let (node, count) = holding.references.randomElement(using: &random) else { continue }
                 holding.references[node] = nil

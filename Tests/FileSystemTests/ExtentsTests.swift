@@ -18,10 +18,9 @@ struct ExtentsTests {
         mutating func wrote(_ span: Span) {
             guard !span.isEmpty else { return }
             isDirty = true
-            while bytes.count < Int(span.end) { bytes.append(Place(isStaged: true, isDirty: true)) }
-            for index in Int(span.offset)..<Int(span.end) {
-                bytes[index] = Place(isStaged: true, isDirty: true)
-            }
+            let changed = Place(isStaged: true, isDirty: true)
+            while bytes.count < Int(span.end) { bytes.append(changed) }
+            for index in Int(span.offset)..<Int(span.end) { bytes[index] = changed }
         }
 
         mutating func resize(to size: Int) {

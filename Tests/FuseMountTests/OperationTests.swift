@@ -60,7 +60,7 @@ struct OperationTests {
         }
     }
 
-    @Test("everything that would change something answers EROFS, without the read-only mount option too")
+    @Test("every change answers EROFS if the file system refuses it, and with the read-only mount option")
     func mutations() throws {
         for isReadOnly in [true, false] {
             let files = FakeFileSystem()

@@ -1,5 +1,6 @@
 """Contents: what is written through a mount is read back through it, and lies in the store byte for byte."""
 
+import ctypes
 import errno
 import fcntl
 import mmap
@@ -16,25 +17,26 @@ pytestmark = pytest.mark.ours
 
 MIB = 1 << 20
 PUNCH_HOLE, KEEP_SIZE, ZERO_RANGE = 2, 1, 16
+AT_FDCWD, AT_SYMLINK_FOLLOW = -100, 0x400
+libc = ctypes.CDLL(None, use_errno=True)
 
 
 def fallocate(descriptor, mode, offset, count):
     """fallocate(2) with a mode."""
-    import ctypes
-
-    libc = ctypes.CDLL(None, use_errno=True)
     if libc.fallocate(descriptor, mode, ctypes.c_int64(offset), ctypes.c_int64(count)) != 0:
         number = ctypes.get_errno()
         raise OSError(number, os.strerror(number))
 
 
-@pytest.mark.parametrize("size", [0, 1, 4095, 4097, 300_000, 5 * MIB + 1, 20 * MIB + 3])
-def test_a_new_file_is_in_the_store_when_it_is_closed(written, size):
-    body = write(written.at("new"), content.made("new", size))
-    assert written.stored("new") == body
-    assert os.stat(written.at("new")).st_size == size
-    assert read(written.at("new")) == body
-    assert os.listdir(written.mounted.path) == ["new"]
+def test_a_new_file_is_in_the_store_when_it_is_closed(written):
+    sizes = [0, 1, 4095, 4097, 300_000, 5 * MIB + 1, 20 * MIB + 3]
+    for size in sizes:
+        name = f"new{size}"
+        body = write(written.at(name), content.made("new", size))
+        assert written.stored(name) == body
+        assert os.stat(written.at(name)).st_size == size
+        assert read(written.at(name)) == body
+    assert sorted(os.listdir(written.mounted.path)) == sorted(f"new{size}" for size in sizes)
 
 
 def test_a_file_is_as_it_was_written_after_a_remount(written):
@@ -61,15 +63,15 @@ def test_appending_keeps_what_is_there(written):
     assert read(written.at("dir/file")) == body + b"the end"
 
 
-@pytest.mark.parametrize("offset", [0, 1, 4096, 1_500_000, 3 * MIB - 3, 3 * MIB + 5000])
-def test_an_edit_changes_what_it_should_and_nothing_else(written, offset):
-    before = written.put("file", content.made("file", 3 * MIB))
-    with open(written.at("file"), "r+b", buffering=0) as file:
-        file.seek(offset)
-        file.write(b"changed")
-    wanted = before[:offset].ljust(offset, b"\0") + b"changed" + before[offset + 7 :]
-    assert written.stored("file") == wanted
-    assert read(written.at("file")) == wanted
+def test_an_edit_changes_what_it_should_and_nothing_else(written):
+    wanted = written.put("file", content.made("file", 3 * MIB))
+    for offset in (0, 1, 4096, 1_500_000, 3 * MIB - 3, 3 * MIB + 5000):
+        with open(written.at("file"), "r+b", buffering=0) as file:
+            file.seek(offset)
+            file.write(b"changed")
+        wanted = wanted[:offset].ljust(offset, b"\0") + b"changed" + wanted[offset + 7 :]
+        assert written.stored("file") == wanted
+        assert read(written.at("file")) == wanted
 
 
 def test_many_edits_in_any_order_are_all_there(written):
@@ -92,19 +94,20 @@ def test_many_edits_in_any_order_are_all_there(written):
     assert read(written.at("file")) == wanted
 
 
-@pytest.mark.parametrize("size", [0, 1, 5000, 2 * MIB, 2 * MIB + 1, 5 * MIB])
 @pytest.mark.parametrize("how", ["truncate", "ftruncate"])
-def test_truncating_cuts_or_appends_zeros(written, size, how):
-    before = written.put("file", content.made("file", 2 * MIB))
-    if how == "truncate":
-        os.truncate(written.at("file"), size)
-    else:
-        with open(written.at("file"), "r+b") as file:
-            file.truncate(size)
-    wanted = before[:size].ljust(size, b"\0")
-    assert os.stat(written.at("file")).st_size == size
-    assert read(written.at("file")) == wanted
-    assert written.stored("file") == wanted
+def test_truncating_cuts_or_appends_zeros(written, how):
+    for size in (0, 1, 5000, 2 * MIB, 2 * MIB + 1, 5 * MIB):
+        before = written.put(f"file{size}", content.made("file", 2 * MIB))
+        path = written.at(f"file{size}")
+        if how == "truncate":
+            os.truncate(path, size)
+        else:
+            with open(path, "r+b") as file:
+                file.truncate(size)
+        wanted = before[:size].ljust(size, b"\0")
+        assert os.stat(path).st_size == size
+        assert read(path) == wanted
+        assert written.stored(f"file{size}") == wanted
 
 
 def test_what_was_cut_off_does_not_come_back(written):
@@ -147,6 +150,34 @@ def test_copy_file_range_copies_whole_files_and_parts(written):
     wanted = body[:77] + body[5000:15_000] + body[10_077:]
     assert written.stored("whole") == wanted
     assert read(written.at("whole")) == wanted
+
+
+def test_a_copy_is_whole_though_its_source_goes_before_it_is_stored(written):
+    body = written.put("source", content.made("source", 9 * MIB))
+    with open(written.at("source"), "rb") as source, open(written.at("copy"), "wb") as target:
+        left = len(body)
+        while left:
+            left -= os.copy_file_range(source.fileno(), target.fileno(), left)
+        write(written.at("other"), b"other")
+        os.rename(written.at("other"), written.at("source"))
+    assert written.stored("copy") == body
+    assert written.stored("source") == b"other"
+
+
+def test_a_file_without_a_name_may_get_one(written):
+    descriptor = os.open(written.mounted.path, os.O_RDWR | os.O_TMPFILE, 0o640)
+    os.write(descriptor, b"contents")
+    try:
+        assert os.listdir(written.mounted.path) == []
+        # os.link does not follow the link, whatever it is told.
+        name, target = f"/proc/self/fd/{descriptor}".encode(), os.fsencode(written.at("named"))
+        assert libc.linkat(AT_FDCWD, name, AT_FDCWD, target, AT_SYMLINK_FOLLOW) == 0, ctypes.get_errno()
+    finally:
+        os.close(descriptor)
+    assert written.stored("named") == read(written.at("named")) == b"contents"
+    assert os.stat(written.at("named")).st_mode & 0o777 == 0o640
+    os.close(os.open(written.mounted.path, os.O_RDWR | os.O_TMPFILE, 0o640))
+    assert os.listdir(written.mounted.path) == ["named"]
 
 
 def test_a_hole_is_zeros(written):

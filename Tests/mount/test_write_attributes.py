@@ -182,6 +182,8 @@ def test_another_mount_sees_odd_attributes(on_s3):
     os.symlink("f1", first.at("link"))
 
     def seen():
+        # A listing that shows attribute objects is what makes a mount look for them at once.
+        os.listdir(second.path)
         names = [f"f{index}" for index in range(20)]
         found = [os.stat(second.at(name)) for name in names]
         return [(stat.S_IMODE(status.st_mode), status.st_mtime_ns) for status in found]

@@ -79,7 +79,7 @@ struct Extents: Sendable {
 
     /// Where the bytes of a span lie, in order.
     /// - Parameter span: Inside of the file.
-    /// - Returns: Pieces that follow each other.
+    /// - Returns: Pieces that make up the span.
     func pieces(of span: Span) -> [Piece] {
         guard !span.isEmpty else { return [] }
         var pieces: [Piece] = []

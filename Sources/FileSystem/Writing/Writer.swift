@@ -49,6 +49,7 @@ final class Writer: Sendable {
 
     /// Begins to change a file.
     /// - Parameters:
+    ///   - staged: Where changes go.
     ///   - base: What is there; nil for a file that begins empty.
     ///   - version: Its version, or that of what it replaces; nil for a new name.
     ///   - condition: What the first commit wants to find under the name.
@@ -80,14 +81,21 @@ final class Writer: Sendable {
     var isDirty: Bool { locked { $0.extents.isDirty && !$0.isOrphan } }
     /// Whether the store has never had the file.
     var isPending: Bool { locked { $0.version == nil } }
+    /// The file whose bytes the next commit has the store copy; nil if there is none.
+    var copiedFrom: UFSURI? { locked { $0.source?.uri } }
     /// The bytes that are staged.
     var stagedSpans: [Span] { locked { $0.extents.stagedSpans } }
 
     // MARK: Changes
 
     /// Writes bytes.
-    /// - Parameter upload: Makes the way into the store once enough was written in order; nil: not now.
+    /// - Parameters:
+    ///   - bytes: What to write.
+    ///   - offset: Where, in bytes; not negative.
+    ///   - mayWait: Whether to wait for a commit under way, or for room.
+    ///   - upload: Makes the way into the store once enough was written in order; nil: not now.
     /// - Returns: Whether a part may be sent ahead now: then ``sendAhead()`` should be called on the pool.
+    /// - Throws: ``FileSystemError/noSpace(_:)``, ``FileSystemError/tooLarge``, or another ``FileSystemError``.
     func write(
         _ bytes: UnsafeRawBufferPointer,
         at offset: Int64,
@@ -130,7 +138,10 @@ final class Writer: Sendable {
     }
 
     /// Makes bytes zeros.
-    /// - Parameter span: Inside of the file.
+    /// - Parameters:
+    ///   - span: Inside of the file.
+    ///   - mayWait: Whether to wait for a commit under way.
+    /// - Throws: ``FileSystemError``.
     func erase(_ span: Span, mayWait: Bool) throws(FileSystemError) {
         guard !span.isEmpty else { return }
         try change(mayWait: mayWait) { state throws(FileSystemError) in
@@ -154,7 +165,9 @@ final class Writer: Sendable {
     // MARK: Commits
 
     /// Begins a commit if there is something to commit; waits for one under way.
-    /// - Parameter upload: Makes the way into the store, if none has been begun.
+    /// - Parameters:
+    ///   - mayWait: Whether to wait for a commit under way.
+    ///   - upload: Makes the way into the store, if none has been begun.
     /// - Returns: nil if there is nothing to do.
     /// - Throws: ``FileSystemError/stale`` if the file is lost.
     func beginCommit(
@@ -244,7 +257,9 @@ final class Writer: Sendable {
     /// Gives the right back.
     func endSending() { locked { $0.sending -= 1 } }
 
-    /// Sends one part, on a pool thread. Errors are the commit's to find.
+    /// Sends one part, on a pool thread.
+    ///
+    /// Errors are the commit's to find.
     /// - Returns: Whether there is another one.
     func sendAhead() -> Bool {
         let (upload, end, isIdle) = locked { ($0.upload, $0.inOrderEnd, !$0.isCommitting) }

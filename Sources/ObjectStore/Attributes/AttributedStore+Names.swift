@@ -71,6 +71,11 @@ extension AttributedStore {
         return path
     }
 
+    /// Refuses a name that a file cannot have: too long for a key, or reserved.
+    /// - Parameter path: A new name.
+    /// - Throws: ``StoreError/nameTooLong(_:)`` or ``StoreError/denied(_:)``.
+    public func permit(_ path: RelativePath) throws(StoreError) { try requireName(path, isDirectory: false) }
+
     /// Refuses a new name that cannot be.
     func requireName(_ path: RelativePath, isDirectory: Bool) throws(StoreError) {
         guard path.name.count <= AttributeNames.nameMaximumBytes else {

@@ -54,13 +54,20 @@ class Writable:
         self.first = self.start(self.uri, path=path, **self.fixed, **options)
         return self.first
 
-    def settle(self, wanted, seconds=15):
-        """Waits until the store has these names and no others; removals may follow within a second."""
+    def settle(self, wanted, seconds=15, folders=True):
+        """Waits until the store has these names and no others; removals may follow within a second.
+
+        Without `folders` directories do not count.
+        """
         wanted = sorted(wanted)
+
+        def found():
+            return [name for name in self.names() if folders or not name.endswith("/")]
+
         try:
-            processes.wait_until(lambda: self.names() == wanted, seconds, "the store has what it should")
+            processes.wait_until(lambda: found() == wanted, seconds, "the store has what it should")
         except TimeoutError as problem:
-            raise AssertionError(f"the store has {self.names()}, not {wanted}") from problem
+            raise AssertionError(f"the store has {found()}, not {wanted}") from problem
 
 
 class OnS3(Writable):
