@@ -333,8 +333,7 @@ extension FileSystem {
         }.writer
     }
 
-    /// A writer for a version that is there.
-    /// - Parameter keepsBase: Whether any byte of it is kept.
+    /// A writer for a version that is there, of which some bytes may be kept.
     func makeWriter(
         of node: Node,
         _ version: OpenVersion,

@@ -24,7 +24,7 @@ public struct MetricDescription: Sendable {
 /// `docs/metrics.md` and the `# HELP` lines are made from it.
 public enum MetricCatalogue {
     /// The metrics, sorted by name.
-    public static let all = (daemon + objects + cluster).sorted { $0.name < $1.name }
+    public static let all = (daemon + objects + cluster + writing).sorted { $0.name < $1.name }
 
     /// The metrics of the daemon without workers.
     private static let daemon: [MetricDescription] = [

@@ -18,7 +18,7 @@ final class Writer: Sendable {
         let isNew: Bool
     }
 
-    private struct State {
+    struct State {
         var extents: Extents
         /// Where bytes that are not staged are read from; nil if all are.
         var base: OpenVersion?
@@ -42,10 +42,10 @@ final class Writer: Sendable {
     }
 
     let staged: StagedFile
-    private let lock = Lock()
-    private let idle = Condition()
+    let lock = Lock()
+    let idle = Condition()
     // Safety: read and written only while `lock` is held.
-    nonisolated(unsafe) private var state: State
+    nonisolated(unsafe) var state: State
 
     /// Begins to change a file.
     /// - Parameters:
@@ -71,7 +71,7 @@ final class Writer: Sendable {
     /// From how many bytes on a new file is sent while it is written.
     private static let sendsFrom: Int64 = 16 << 20
     /// The most parts of one file that are sent ahead at a time.
-    private static let sendingMaximum = 4
+    static let sendingMaximum = 4
     /// How long a change waits for a commit under way.
     private static let commitDeadline = Duration.seconds(300)
 
@@ -162,221 +162,9 @@ final class Writer: Sendable {
         locked { state in (state.extents.pieces(of: span.clamped(to: state.extents.size)), state.base) }
     }
 
-    // MARK: Commits
-
-    /// Begins a commit if there is something to commit; waits for one under way.
-    /// - Parameters:
-    ///   - mayWait: Whether to wait for a commit under way.
-    ///   - upload: Makes the way into the store, if none has been begun.
-    /// - Returns: nil if there is nothing to do.
-    /// - Throws: ``FileSystemError/stale`` if the file is lost.
-    func beginCommit(
-        mayWait: Bool,
-        _ upload: () -> any ContentUpload
-    ) throws(FileSystemError) -> Job? {
-        lock.lock()
-        defer { lock.unlock() }
-        try awaitIdle(mayWait: mayWait)
-        if let lost = state.lost { throw lost }
-        guard state.extents.isDirty, !state.isOrphan else { return nil }
-        guard mayWait else { throw .wouldWait }
-        let way = state.upload ?? upload()
-        state.upload = nil
-        state.isCommitting = true
-        let base = state.base
-        let contents = StagedContents(
-            base: state.source ?? state.version,
-            kept: base == nil ? [] : state.extents.kept,
-            size: state.extents.size,
-            staged: staged.descriptor,
-            readBase: { span, sink throws(StoreError) in
-                guard let base else { throw .corrupt("nothing is kept of a file that has no base") }
-                try base.copy(span, into: sink)
-            }
-        )
-        return Job(
-            upload: way,
-            contents: contents,
-            condition: state.condition,
-            isNew: state.version == nil
-        )
-    }
-
-    /// The store has everything.
-    /// - Parameters:
-    ///   - version: What it has now.
-    ///   - base: The same, for reading what is not staged.
-    func endCommit(_ version: FileVersion, base: OpenVersion) {
-        locked { state in
-            state.extents.committed()
-            state.version = version
-            state.source = nil
-            state.base = base
-            state.condition = .version(version.etag)
-            state.isCommitting = false
-            // A log that cannot be written costs a false report after a crash, no more.
-            state.isNotedClean = (try? staged.noted(.clean)) != nil
-        }
-        idle.broadcast()
-    }
-
-    /// Puts everything on the local disk, so that the next daemon can commit it.
-    func promise(_ path: RelativePath, _ owner: StagingEvent.Owner) throws(FileSystemError) {
-        lock.lock()
-        defer { lock.unlock() }
-        try awaitIdle(mayWait: true)
-        guard state.extents.isDirty, !state.isOrphan else { return }
-        let hasBase = state.base != nil
-        try staged.promise(
-            path,
-            base: state.source ?? state.version,
-            StagingEvent.Contents(size: state.extents.size, kept: hasBase ? state.extents.kept : []),
-            state.version == nil ? owner : nil
-        )
-    }
-
-    /// The store has refused; the changes are still staged.
-    /// - Parameter error: ``FileSystemError/stale`` loses the file for good.
-    func failCommit(_ error: FileSystemError) {
-        locked { state in
-            state.isCommitting = false
-            if error == .stale { state.lost = error }
-        }
-        idle.broadcast()
-    }
-
-    /// Takes the right to send a part; a few may at a time.
-    func beginSending() -> Bool {
-        locked { state in
-            guard state.sending < Self.sendingMaximum else { return false }
-            state.sending += 1
-            return true
-        }
-    }
-
-    /// Gives the right back.
-    func endSending() { locked { $0.sending -= 1 } }
-
-    /// Sends one part, on a pool thread.
-    ///
-    /// Errors are the commit's to find.
-    /// - Returns: Whether there is another one.
-    func sendAhead() -> Bool {
-        let (upload, end, isIdle) = locked { ($0.upload, $0.inOrderEnd, !$0.isCommitting) }
-        guard isIdle, let upload else { return false }
-        do throws(StoreError) {
-            try upload.sendAhead(to: end, from: staged.descriptor)
-        } catch {
-            return false
-        }
-        return locked { $0.upload.map { $0.wantsToSend(before: end) } ?? false }
-    }
-
-    // MARK: What happens to the name
-
-    /// Keeps commits and changes out while the name is being changed in the store.
-    func hold() throws(FileSystemError) {
-        lock.lock()
-        defer { lock.unlock() }
-        try awaitIdle(mayWait: true)
-        state.isCommitting = true
-    }
-
-    /// Ends a ``hold()``.
-    func release() {
-        locked { $0.isCommitting = false }
-        idle.broadcast()
-    }
-
-    /// Takes over a whole version of another file, if nothing has been written yet.
-    /// - Returns: `false` if something has.
-    func takeBase(_ other: OpenVersion) -> Bool {
-        locked { state in
-            guard state.extents.size == 0, !state.isCommitting, state.upload == nil else { return false }
-            state.extents = Extents(copying: other.size)
-            state.base = other
-            state.source = other.version
-            return true
-        }
-    }
-
-    /// The store's version has become another one by this mount's own doing: a rename, a chmod.
-    func follow(_ version: FileVersion, base: OpenVersion) {
-        let abandoned = locked { state -> (any ContentUpload)? in
-            if state.version != nil {
-                state.version = version
-                state.condition = .version(version.etag)
-                if state.base != nil, state.source == nil { state.base = base }
-            }
-            defer { state.upload = nil }
-            return state.upload
-        }
-        abandoned?.abandon()
-    }
-
-    /// The file that was never committed gets another name.
-    /// - Parameter condition: What the first commit will want to find there.
-    func rename(_ condition: ChangeCondition) {
-        let abandoned = locked { state -> (any ContentUpload)? in
-            state.condition = condition
-            defer { state.upload = nil }
-            return state.upload
-        }
-        abandoned?.abandon()
-    }
-
-    /// The last name has been removed: nothing will be committed.
-    func orphan() {
-        let abandoned = locked { state -> (any ContentUpload)? in
-            state.isOrphan = true
-            defer { state.upload = nil }
-            return state.upload
-        }
-        abandoned?.abandon()
-    }
-
-    /// A file that never had a name gets one.
-    /// - Returns: `false` if it had one before: what was removed does not come back.
-    func adopt() -> Bool {
-        locked { state in
-            guard state.isOrphan, state.version == nil else { return false }
-            state.isOrphan = false
-            return true
-        }
-    }
-
-    /// Brings what only the base has into the staging file, because the base is about to go.
-    ///
-    /// Only under a ``hold()``, so that nothing else changes meanwhile.
-    func bringBase() throws(FileSystemError) {
-        lock.lock()
-        defer { lock.unlock() }
-        guard let base = state.base else { return }
-        for span in state.extents.missing {
-            _ = try staged.reserve(Int64(span.count), mayWait: true)
-            var next = span.offset
-            var failure: FileSystemError?
-            do throws(StoreError) {
-                try base.copy(span) { bytes throws(StoreError) in
-                    do throws(FileSystemError) {
-                        try staged.write(bytes, at: next)
-                        next += Int64(bytes.count)
-                    } catch {
-                        failure = error
-                        throw .cancelled
-                    }
-                }
-            } catch {
-                throw failure ?? FileSystemError(error)
-            }
-            state.extents.brought(span)
-        }
-        state.base = nil
-    }
-
     // MARK: Locking
 
-    private func locked<Result>(_ body: (inout State) -> Result) -> Result {
+    func locked<Result>(_ body: (inout State) -> Result) -> Result {
         lock.lock()
         defer { lock.unlock() }
         return body(&state)
@@ -397,7 +185,7 @@ final class Writer: Sendable {
     }
 
     /// Waits, under the lock, until no commit reads the staging file.
-    private func awaitIdle(mayWait: Bool) throws(FileSystemError) {
+    func awaitIdle(mayWait: Bool) throws(FileSystemError) {
         guard state.isCommitting else { return }
         guard mayWait else { throw .wouldWait }
         let deadline = MonotonicInstant.now + Self.commitDeadline

@@ -1,0 +1,105 @@
+import Metadata
+import Pages
+
+/// What happens to the name while the file is open.
+extension Writer {
+    /// Keeps commits and changes out while the name is being changed in the store.
+    func hold() throws(FileSystemError) {
+        lock.lock()
+        defer { lock.unlock() }
+        try awaitIdle(mayWait: true)
+        state.isCommitting = true
+    }
+
+    /// Ends a ``hold()``.
+    func release() {
+        locked { $0.isCommitting = false }
+        idle.broadcast()
+    }
+
+    /// Takes over a whole version of another file, if nothing has been written yet.
+    /// - Returns: `false` if something has.
+    func takeBase(_ other: OpenVersion) -> Bool {
+        locked { state in
+            guard state.extents.size == 0, !state.isCommitting, state.upload == nil else { return false }
+            state.extents = Extents(copying: other.size)
+            state.base = other
+            state.source = other.version
+            return true
+        }
+    }
+
+    /// The store's version has become another one by this mount's own doing: a rename, a chmod.
+    func follow(_ version: FileVersion, base: OpenVersion) {
+        let abandoned = locked { state -> (any ContentUpload)? in
+            if state.version != nil {
+                state.version = version
+                state.condition = .version(version.etag)
+                if state.base != nil, state.source == nil { state.base = base }
+            }
+            defer { state.upload = nil }
+            return state.upload
+        }
+        abandoned?.abandon()
+    }
+
+    /// The file that was never committed gets another name.
+    /// - Parameter condition: What the first commit will want to find there.
+    func rename(_ condition: ChangeCondition) {
+        let abandoned = locked { state -> (any ContentUpload)? in
+            state.condition = condition
+            defer { state.upload = nil }
+            return state.upload
+        }
+        abandoned?.abandon()
+    }
+
+    /// The last name has been removed: nothing will be committed.
+    func orphan() {
+        let abandoned = locked { state -> (any ContentUpload)? in
+            state.isOrphan = true
+            defer { state.upload = nil }
+            return state.upload
+        }
+        abandoned?.abandon()
+    }
+
+    /// A file that never had a name gets one.
+    /// - Returns: `false` if it had one before: what was removed does not come back.
+    func adopt() -> Bool {
+        locked { state in
+            guard state.isOrphan, state.version == nil else { return false }
+            state.isOrphan = false
+            return true
+        }
+    }
+
+    /// Brings what only the base has into the staging file, because the base is about to go.
+    ///
+    /// Only under a ``hold()``, so that nothing else changes meanwhile.
+    func bringBase() throws(FileSystemError) {
+        lock.lock()
+        defer { lock.unlock() }
+        guard let base = state.base else { return }
+        for span in state.extents.missing {
+            _ = try staged.reserve(Int64(span.count), mayWait: true)
+            var next = span.offset
+            var failure: FileSystemError?
+            do throws(StoreError) {
+                try base.copy(span) { bytes throws(StoreError) in
+                    do throws(FileSystemError) {
+                        try staged.write(bytes, at: next)
+                        next += Int64(bytes.count)
+                    } catch {
+                        failure = error
+                        throw .cancelled
+                    }
+                }
+            } catch {
+                throw failure ?? FileSystemError(error)
+            }
+            state.extents.brought(span)
+        }
+        state.base = nil
+    }
+}
