@@ -146,7 +146,8 @@ def test_copy_file_range_copies_whole_files_and_parts(written):
     with open(written.at("source"), "rb") as source, open(written.at("whole"), "r+b") as target:
         done = 0
         while done < 10_000:
-            done += os.copy_file_range(source.fileno(), target.fileno(), 10_000 - done, 5000 + done, 77 + done)
+            left = 10_000 - done
+            done += os.copy_file_range(source.fileno(), target.fileno(), left, 5000 + done, 77 + done)
     wanted = body[:77] + body[5000:15_000] + body[10_077:]
     assert written.stored("whole") == wanted
     assert read(written.at("whole")) == wanted
@@ -197,7 +198,10 @@ def test_create_exclusively_fails_for_a_name_that_is_there(written):
 
 
 def test_of_many_processes_that_create_exclusively_one_wins(written):
-    code = "import os,sys\ntry: os.open(sys.argv[1], os.O_CREAT|os.O_EXCL|os.O_WRONLY)\nexcept FileExistsError: sys.exit(1)"
+    code = (
+        "import os,sys\ntry: os.open(sys.argv[1], os.O_CREAT|os.O_EXCL|os.O_WRONLY)\n"
+        "except FileExistsError: sys.exit(1)"
+    )
     for index in range(5):
         words = [sys.executable, "-c", code, written.at(f"lock{index}")]
         runners = [subprocess.Popen(words) for _ in range(4)]

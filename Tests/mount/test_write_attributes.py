@@ -136,9 +136,11 @@ def test_the_kernel_checks_permissions(written):
     os.chmod(written.at("sticky"), 0o1777)
     code = (
         "import errno,os,sys\nm=sys.argv[1]\n"
-        "for call in (lambda: open(m+'/private'), lambda: open(m+'/private','w'), lambda: os.unlink(m+'/private'),\n"
-        "  lambda: os.chmod(m+'/private',0o777), lambda: open(m+'/new','w'), lambda: os.unlink(m+'/sticky/roots'),\n"
-        "  lambda: os.chown(m+'/private',1,1), lambda: os.close(os.open(m+'/sticky/own',os.O_CREAT|os.O_WRONLY))):\n"
+        "for call in (lambda: open(m+'/private'), lambda: open(m+'/private','w'),\n"
+        "  lambda: os.unlink(m+'/private'), lambda: os.chmod(m+'/private',0o777),\n"
+        "  lambda: open(m+'/new','w'), lambda: os.unlink(m+'/sticky/roots'),\n"
+        "  lambda: os.chown(m+'/private',1,1),\n"
+        "  lambda: os.close(os.open(m+'/sticky/own',os.O_CREAT|os.O_WRONLY))):\n"
         "  try: call(); print('ok')\n"
         "  except OSError as problem: print(errno.errorcode[problem.errno])"
     )
@@ -232,6 +234,9 @@ def test_a_mount_of_a_plain_user_shows_what_it_makes(on_s3, place):
         mounted = on_s3.mount(path=path, user="nobody", **{"alluxio.fuse.staging.dir": staging})
     except mounts.MountFailed as problem:
         pytest.skip(f"a plain user cannot mount here: {problem}")
-    code = "import os,sys\nopen(sys.argv[1]+'/file','w').write('x')\nprint(os.stat(sys.argv[1]+'/file').st_uid)"
+    code = (
+        "import os,sys\nopen(sys.argv[1]+'/file','w').write('x')\n"
+        "print(os.stat(sys.argv[1]+'/file').st_uid)"
+    )
     assert run_as_nobody(code, mounted.path) == [str(NOBODY)]
     assert on_s3.keys() == ["file"]

@@ -171,8 +171,8 @@ public final class StagingDirectory: Sendable {
         while usedBytes + count > bytesMaximum {
             guard count <= bytesMaximum, freed.wait(lock, until: deadline) else {
                 throw .noSpace(
-                    "staging directory '\(path)' holds \(usedBytes) of \(bytesMaximum) bytes that are not in the "
-                        + "store yet; raise alluxio.fuse.staging.size"
+                    "staging directory '\(path)' holds \(usedBytes) of \(bytesMaximum) bytes that are not in "
+                        + "the store yet; raise alluxio.fuse.staging.size"
                 )
             }
         }

@@ -1,5 +1,6 @@
 import Metadata
 import Pages
+import Threading
 
 /// How changes get into the store.
 extension Writer {

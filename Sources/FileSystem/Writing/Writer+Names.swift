@@ -1,5 +1,6 @@
 import Metadata
 import Pages
+import Threading
 
 /// What happens to the name while the file is open.
 extension Writer {

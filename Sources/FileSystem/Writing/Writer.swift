@@ -95,7 +95,8 @@ final class Writer: Sendable {
     ///   - mayWait: Whether to wait for a commit under way, or for room.
     ///   - upload: Makes the way into the store once enough was written in order; nil: not now.
     /// - Returns: Whether a part may be sent ahead now: then ``sendAhead()`` should be called on the pool.
-    /// - Throws: ``FileSystemError/noSpace(_:)``, ``FileSystemError/tooLarge``, or another ``FileSystemError``.
+    /// - Throws: ``FileSystemError/noSpace(_:)``, ``FileSystemError/tooLarge``, or another
+    ///   ``FileSystemError``.
     func write(
         _ bytes: UnsafeRawBufferPointer,
         at offset: Int64,
