@@ -15,9 +15,12 @@ extension NamespaceCache {
     public func pend(_ path: RelativePath, _ attributes: Attributes) {
         guard !path.isRoot else { return }
         let place = Place(path)
+        let now = environment.clock()
         state.withLock { state in
             state.voidFlight(of: place)
             state.own.update(place) { $0.pending = attributes }
+            // Who makes a name makes more of them, and listing a directory costs half of asking for one.
+            if state.listings[place.parent] == nil { state.walks.noteChange(in: place.parent, at: now) }
         }
     }
 

@@ -193,10 +193,9 @@ extension NamespaceCache.State {
     ///
     /// Who makes names makes more of them, and a page of a listing costs one request where a name costs two.
     fileprivate mutating func plan(_ place: Place, at now: Int64) -> NamespaceCache.Instead {
-        let isChanging = own.directories[place.parent].map { !$0.isUnchanged } ?? false
         guard let listing = listings[place.parent]?.listing else {
             let rule = WalkTracker.Rule(
-                lookups: isChanging ? 1 : NamespaceLimits.exploreLookups,
+                lookups: NamespaceLimits.exploreLookups,
                 window: NamespaceLimits.exploreWindow
             )
             return walks.isWalk(place.hash, in: place.parent, at: now, by: rule) ? .explore : .nothing
@@ -204,6 +203,7 @@ extension NamespaceCache.State {
         guard let pages = listing.completePageCount, pages <= NamespaceLimits.refreshPagesMaximum else {
             return .nothing
         }
+        let isChanging = own.directories[place.parent].map { !$0.isUnchanged } ?? false
         let rule = WalkTracker.Rule(
             lookups: isChanging && pages <= 1 ? 1 : max(1, pages) * NamespaceLimits.refreshLookupsPerPage,
             window: NamespaceLimits.refreshWindow

@@ -13,6 +13,8 @@ struct WalkTracker: Sendable {
     private struct Walk {
         var began: Int64
         var names: Set<UInt32> = []
+        /// Whether this mount makes names in it: then the next lookup is one of many.
+        var isChanging = false
         var pausedUntil = Int64.min
     }
 
@@ -41,9 +43,17 @@ struct WalkTracker: Sendable {
         if now - walk.began > rule.window {
             walk.began = now
             walk.names.removeAll()
+            walk.isChanging = false
         }
+        if walk.isChanging { return true }
         if walk.names.count < rule.lookups { walk.names.insert(name) }
         return walk.names.count >= rule.lookups
+    }
+
+    /// This mount has made a name in a directory.
+    mutating func noteChange(in directory: PathKey, at now: Int64) {
+        if walks[directory] == nil { makeRoom(at: now) }
+        walks[directory, default: Walk(began: now)].isChanging = true
     }
 
     /// The directory has been listed: counting starts again.

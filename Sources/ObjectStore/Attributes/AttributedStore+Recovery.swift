@@ -57,9 +57,12 @@ extension AttributedStore {
 
     /// Finishes what was begun and not ended; what fails is tried again later.
     func finishIntents() {
-        for intent in state.withLock({ Array($0.intents.values) }).sorted(by: {
-            $0.phase.rawValue < $1.phase.rawValue
-        }) {
+        let left = state.withLock { state in
+            state.intents.values.filter { !state.running.contains($0.identifier) }
+        }
+        for intent in left.sorted(by: { $0.phase.rawValue < $1.phase.rawValue }) {
+            take(intent)
+            defer { leave(intent) }
             do throws(StoreError) {
                 try finish(intent)
                 logger.notice("an interrupted rename is finished", metadata: intent.facts)
@@ -86,7 +89,7 @@ extension AttributedStore {
                 markerDue = now - checked >= options.markerInterval.nanoseconds
             }
             let intentsDue =
-                !state.intents.isEmpty && now - state.intentsTried >= options.markerInterval.nanoseconds
+                state.intents.count > state.running.count && now - state.intentsTried >= options.markerInterval.nanoseconds
             if intentsDue { state.intentsTried = now }
             return (removalsDue, Array(directories), markerDue, intentsDue)
         }

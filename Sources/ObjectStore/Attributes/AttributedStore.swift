@@ -21,6 +21,8 @@ public final class AttributedStore: MetadataSource, SpanSource, WritableStore {
         var listed = ListedNames()
         /// Changes of several objects that are not over.
         var intents: [UInt64: Intent] = [:]
+        /// Those of them that a call of this process is carrying out.
+        var running: Set<UInt64> = []
         /// When it was last tried to finish those of an earlier process.
         var intentsTried: Int64 = 0
         /// When uploads were looked at last.

@@ -18,6 +18,8 @@ extension AttributedStore {
         for file in move.files { try requireKey(move.moved(file.path)) }
         for directory in move.directories { try requireKey(move.moved(directory).marker) }
         let intent = Intent(source: path, target: target, phase: .copying, begun: wallClock)
+        take(intent)
+        defer { leave(intent) }
         try begin(intent)
         do throws(StoreError) {
             try copy(move)
@@ -176,6 +178,16 @@ extension AttributedStore {
         let markers = move.directories.reversed().map(\.marker)
         try objects.delete(move.files.map(\.path) + move.documents + markers)
         try end(intent)
+    }
+
+    /// Takes the right to carry an intent out, so that housekeeping leaves it alone.
+    func take(_ intent: Intent) {
+        state.withLock { state in _ = state.running.insert(intent.identifier) }
+    }
+
+    /// Gives the right back.
+    func leave(_ intent: Intent) {
+        state.withLock { state in _ = state.running.remove(intent.identifier) }
     }
 
     /// Writes an intent, or its next phase.

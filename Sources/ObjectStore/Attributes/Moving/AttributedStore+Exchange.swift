@@ -14,6 +14,8 @@ extension AttributedStore {
         }
         try requireName(path, isDirectory: other.kind == .directory)
         var intent = Intent(source: path, target: target, phase: .exchangingSource, begun: wallClock)
+        take(intent)
+        defer { leave(intent) }
         try begin(intent)
         let moved: Attributes
         do throws(StoreError) {
