@@ -111,8 +111,9 @@ final class CacheDirectory: Sendable {
         defer { closedir(stream) }
         while let entry = readdir(stream) {
             let name = DirectoryScan.name(of: entry)
-            // A file system's own, there from its making.
-            if name != ".", name != "..", name != "lost+found", name != lockName { return false }
+            // A file system's own, there from its making, and where a mount stages what is written.
+            let others = [".", "..", "lost+found", "staging", lockName]
+            if !others.contains(name) { return false }
         }
         return true
     }

@@ -76,7 +76,9 @@ def test_a_new_file_that_was_never_stored_is_gone_after_the_failed_close(on_s3, 
     "status, code, wanted",
     [(403, "AccessDenied", "EACCES"), (404, "NoSuchBucket", "EIO"), (507, "InsufficientStorage", "ENOSPC")],
 )
-def test_a_refusal_of_the_store_has_its_errno_and_the_log_names_the_object(on_s3, proxy, status, code, wanted):
+def test_a_refusal_of_the_store_has_its_errno_and_the_log_names_the_object(
+    on_s3, proxy, status, code, wanted
+):
     mounted = on_s3.mount(**QUICK)
     write(on_s3.at("warm"), b"x")
     handle = os.open(on_s3.at("file"), os.O_WRONLY | os.O_CREAT)

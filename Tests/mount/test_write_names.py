@@ -21,7 +21,8 @@ libc = ctypes.CDLL(None, use_errno=True)
 
 def renameat2(source, target, flags):
     """renameat2(2)."""
-    if libc.renameat2(AT_FDCWD, os.fsencode(source), AT_FDCWD, os.fsencode(target), ctypes.c_uint(flags)) != 0:
+    names = (AT_FDCWD, os.fsencode(source), AT_FDCWD, os.fsencode(target))
+    if libc.renameat2(*names, ctypes.c_uint(flags)) != 0:
         number = ctypes.get_errno()
         raise OSError(number, os.strerror(number), source)
 

@@ -34,7 +34,11 @@ def needs(program):
 def git(path, *words):
     environment = {
         **os.environ,
-        **{f"GIT_{who}_{what}": "a@example.org" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")},
+        **{
+            f"GIT_{who}_{what}": "a@example.org"
+            for who in ("AUTHOR", "COMMITTER")
+            for what in ("NAME", "EMAIL")
+        },
         "GIT_CONFIG_GLOBAL": "/dev/null",
         "GIT_CONFIG_SYSTEM": "/dev/null",
     }
@@ -105,7 +109,8 @@ def test_tar_unpacks_what_it_packed(written, tree, place):
     assert os.path.samefile(written.at("unpacked/d1/e1/f1"), written.at("unpacked/d1/hard"))
     run("tar", "-C", written.at("unpacked"), "-cf", written.at("again.tar"), "d3")
     with tarfile.open(written.at("again.tar")) as packed:
-        assert sum(member.isfile() for member in packed) == sum(len(files) for _, _, files in os.walk(f"{tree}/d3"))
+        there = sum(len(files) for _, _, files in os.walk(f"{tree}/d3"))
+        assert sum(member.isfile() for member in packed) == there
 
 
 def test_rsync_copies_once(written, tree):
@@ -229,8 +234,10 @@ def test_a_zip_file_that_is_written_with_seeks_is_whole(written):
 def test_logs_and_shells_append_and_redirect(written):
     script = (
         "set -e\ncd $1\necho start > log\nfor i in 1 2 3; do echo $i >> log; done\n"
-        "cat < log > copy\ntee both < log > /dev/null\nhead -c 1000000 /dev/zero | dd of=zeros bs=4096 2> /dev/null\n"
-        "truncate -s 10 zeros\nln -s log latest\ncp log sub/ 2> /dev/null || mkdir sub\ncp log sub/\ninstall -m 600 log private"
+        "cat < log > copy\ntee both < log > /dev/null\n"
+        "head -c 1000000 /dev/zero | dd of=zeros bs=4096 2> /dev/null\n"
+        "truncate -s 10 zeros\nln -s log latest\ncp log sub/ 2> /dev/null || mkdir sub\n"
+        "cp log sub/\ninstall -m 600 log private"
     )
     run("sh", "-c", script, "sh", written.mounted.path)
     assert written.stored("log") == b"start\n1\n2\n3\n"

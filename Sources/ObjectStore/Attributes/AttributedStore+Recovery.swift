@@ -89,7 +89,8 @@ extension AttributedStore {
                 markerDue = now - checked >= options.markerInterval.nanoseconds
             }
             let intentsDue =
-                state.intents.count > state.running.count && now - state.intentsTried >= options.markerInterval.nanoseconds
+                state.intents.count > state.running.count
+                && now - state.intentsTried >= options.markerInterval.nanoseconds
             if intentsDue { state.intentsTried = now }
             return (removalsDue, Array(directories), markerDue, intentsDue)
         }
