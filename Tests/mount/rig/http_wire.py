@@ -44,8 +44,10 @@ def parse(head):
 
 
 def kind_of(method, target):
-    """HEAD, GET, LIST, or the method's own name; HEADBUCKET for a bucket."""
+    """HEAD, GET, LIST, or the method's own name; HEADBUCKET for a bucket, ATTRIBUTES for attribute objects."""
     path, _, query = target.partition("?")
+    if method == "GET" and "/.alluxio.attributes" in path:
+        return "ATTRIBUTES"
     in_bucket = "/" in path.strip("/")
     if method == "GET" and (not in_bucket or "list-type=" in query):
         return "LIST"
