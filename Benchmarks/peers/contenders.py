@@ -1,10 +1,11 @@
-"""Who is compared: our mount, the peers that are installed, and bare GETs by curl."""
+"""Who is compared: our mount, the peers that are installed, and programs without a file system."""
 
 import os
 import shutil
 import subprocess
 import tempfile
 
+from clients import Aws, CurlPuts, S5cmd
 from rig import mounts
 
 BUCKET = "bench"
@@ -15,6 +16,8 @@ class Contender:
     """Makes fresh mounts of the benchmark's bucket."""
 
     name = ""
+    # Whether a file is an object of the same name and length.
+    keeps_objects = True
 
     def __init__(self, stage):
         self.stage = stage
@@ -28,6 +31,10 @@ class Contender:
 
     def mount(self, endpoint, cache=None):
         """A new mount; without `cache` it starts with an empty one."""
+        raise NotImplementedError
+
+    def mount_for_writing(self, endpoint, bucket):
+        """A new mount of an empty bucket."""
         raise NotImplementedError
 
     def place(self):
@@ -50,6 +57,10 @@ class Ours(Contender):
         if cache:
             options.update(cache=cache, cache_size="16GB")
         return mounted.start(f"s3://{BUCKET}", options)
+
+    def mount_for_writing(self, endpoint, bucket):
+        options = {"endpoint": endpoint, "alluxio.fuse.staging.dir": self.cache(None)}
+        return mounts.AlluxioFuse(self.place()).start(f"s3://{bucket}", options)
 
 
 class OursCached(Ours):
@@ -79,6 +90,10 @@ class RcloneMount(Contender):
     def mount(self, endpoint, cache=None):
         return mounts.Rclone(self.place()).start(BUCKET, "", endpoint, self.cache(cache))
 
+    def mount_for_writing(self, endpoint, bucket):
+        # As it comes it begins to upload five seconds after close(2).
+        return mounts.Rclone(self.place()).start(bucket, "", endpoint, self.cache(None), write_back="0s")
+
 
 class S3fsMount(Contender):
     """s3fs with use_cache, else as it comes."""
@@ -88,14 +103,21 @@ class S3fsMount(Contender):
     def mount(self, endpoint, cache=None):
         return mounts.S3fs(self.place()).start(BUCKET, "", endpoint, self.cache(cache))
 
+    def mount_for_writing(self, endpoint, bucket):
+        return mounts.S3fs(self.place()).start(bucket, "", endpoint, self.cache(None))
+
 
 class JuicefsMount(Contender):
     """juicefs with its metadata in redis; the same files, written through it first."""
 
     name = "juicefs"
+    keeps_objects = False
 
     def prepare(self):
         self.metadata = self.stage.redis()
+        self.volumes = 0
+        if not self.stage.is_filled:
+            return
         self.stage.client.create_bucket(Bucket=JUICEFS_BUCKET)
         writer = mounts.Juicefs(self.place(), self.metadata)
         writer.format(JUICEFS_BUCKET, self.stage.server.endpoint)
@@ -110,6 +132,24 @@ class JuicefsMount(Contender):
     def mount(self, endpoint, cache=None):
         mounted = mounts.Juicefs(self.place(), self.metadata)
         return mounted.start(endpoint, JUICEFS_BUCKET, self.cache(cache))
+
+    def mount_for_writing(self, endpoint, bucket):
+        # Redis numbers its databases up to 15; the first holds the files that are read.
+        self.volumes += 1
+        metadata = f"{self.metadata.rsplit('/', 1)[0]}/{2 + self.volumes % 14}"
+        subprocess.run(["redis-cli", "-u", metadata, "flushdb"], check=True, stdout=subprocess.DEVNULL)
+        mounted = mounts.Juicefs(self.place(), metadata)
+        mounted.format(bucket, self.stage.server.endpoint)
+        return mounted.start(endpoint, bucket, self.cache(None))
+
+
+class WeedMount(Contender):
+    """weed mount of the bucket's folder: chunks go to the volumes, not through the S3 API."""
+
+    name = "weed"
+
+    def mount_for_writing(self, endpoint, bucket):
+        return mounts.WeedMount(self.place()).start(bucket, self.stage.server, self.cache(None))
 
 
 class Curl:
@@ -156,8 +196,13 @@ class Curl:
         )
 
 
-KINDS = {
+READERS = {
     kind.name: kind
     for kind in (Ours, OursCached, OursDirect, RcloneMount, S3fsMount, JuicefsMount, Curl)
 }
-DEFAULT = ["alluxio-fuse", "rclone", "s3fs", "juicefs", "curl"]
+WRITERS = {
+    kind.name: kind
+    for kind in (Ours, RcloneMount, S3fsMount, JuicefsMount, WeedMount, Aws, S5cmd, CurlPuts)
+}
+KINDS = {**READERS, **WRITERS}
+DEFAULT = ["alluxio-fuse", "rclone", "s3fs", "juicefs", "curl", "weed", "aws", "s5cmd", "curl-put"]

@@ -62,6 +62,7 @@ def conditions(arguments):
         "rounds": arguments.rounds,
         "large file": f"{arguments.large_mib} MiB",
         "small files": arguments.small_count,
+        "created files": arguments.create_count,
     }
 
 

@@ -1,5 +1,7 @@
 """The stage of a comparison: the S3 server with the same files for everyone, and a proxy that counts."""
 
+import contextlib
+import hashlib
 import os
 import shutil
 import subprocess
@@ -20,11 +22,12 @@ SMALL_PER_FOLDER = 100
 class Sizes:
     """How much is read, from the command line."""
 
-    def __init__(self, large_mib, small_count):
+    def __init__(self, large_mib, small_count, create_count):
         self.large = large_mib * MIB
         self.quarter = self.large // 4
         self.random = 64 * MIB
         self.small_count = small_count
+        self.create_count = create_count
 
     def files(self):
         """(key, bytes) of every file."""
@@ -70,9 +73,37 @@ class Stage:
         self.client = self.server.client()
         self.proxy = Proxy(self.server.endpoint)
         self.redis_process = None
+        self.is_filled = False
+        self.buckets = 0
+
+    @contextlib.contextmanager
+    def new_bucket(self):
+        """An empty bucket for the time of a `with`; its bytes go with it."""
+        self.buckets += 1
+        name = f"written-{self.buckets}"
+        self.client.create_bucket(Bucket=name)
+        try:
+            yield name
+        finally:
+            self.client.delete_bucket(Bucket=name)
+
+    def source(self, names, size):
+        """A folder in memory with files of these names; made once."""
+        key = hashlib.sha256(f"{size} {names}".encode()).hexdigest()[:16]
+        folder = os.path.join(self.folder, "source-" + key)
+        if os.path.isdir(folder):
+            return folder
+        for name in names:
+            path = os.path.join(folder, name)
+            os.makedirs(os.path.dirname(path), exist_ok=True)
+            with open(path, "wb") as file:
+                for block in content.blocks(name, size, 4 * MIB):
+                    file.write(block)
+        return folder
 
     def fill(self):
         """Stores the files in the bucket."""
+        self.is_filled = True
         self.client.create_bucket(Bucket=BUCKET)
         transfer = TransferConfig(multipart_chunksize=32 * MIB, max_concurrency=4)
         small = []

@@ -200,7 +200,7 @@ class Rclone(Mounted):
 
     name = "rclone"
 
-    def start(self, bucket, prefix, endpoint, cache=None, log=None):
+    def start(self, bucket, prefix, endpoint, cache=None, log=None, write_back=None):
         """Mounts s3://bucket/prefix; with `cache`, keeps whole files there (vfs-cache-mode full)."""
         settings = {
             "TYPE": "s3", "PROVIDER": "Other", "ENDPOINT": endpoint, "REGION": weed.REGION,
@@ -217,6 +217,7 @@ class Rclone(Mounted):
             "--vfs-cache-mode",
         ]
         command += ["full", "--cache-dir", cache] if cache else ["off"]
+        command += ["--vfs-write-back", write_back] if write_back else []
         return self.start_child(command, environment, log)
 
 
@@ -316,6 +317,19 @@ class Juicefs(Mounted):
 
     def cpu(self):
         return sum(processes.cpu_seconds(pid) for pid in self.family())
+
+
+class WeedMount(Mounted):
+    """weed mount of a bucket's folder in the filer."""
+
+    name = "weed"
+
+    def start(self, bucket, server, cache, log=None):
+        """Mounts /buckets/bucket of a `Weed`."""
+        filer = f"{server.host}:{server.filer_port}.{server.ports[2]}"
+        command = [weed.executable(), "mount", f"-filer={filer}", f"-filer.path=/buckets/{bucket}"]
+        command += [f"-dir={self.path}", f"-cacheDir={cache}", "-dirAutoCreate"]
+        return self.start_child(command, log=log)
 
 
 def tool(name):
