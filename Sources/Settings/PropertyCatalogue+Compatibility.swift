@@ -1,5 +1,4 @@
 extension Property {
-    private static let readOnlyReason = "the mount is read-only."
     private static let cacheReason = "the cache has its own layout and eviction."
     private static let anyCount = PropertyKind.integer(-1...Int.max)
     private static let anyTime = PropertyKind.duration(.zero ... .seconds(1 << 40), allowsForever: true)
@@ -142,7 +141,11 @@ extension Property {
             anyTime,
             because: "idle connections are closed anyway."
         ),
-        .accepted("alluxio.underfs.s3.admin.threads.max", anyCount, because: readOnlyReason),
+        .accepted(
+            "alluxio.underfs.s3.admin.threads.max",
+            anyCount,
+            because: "requests wait on the pool of the mount."
+        ),
         .accepted(
             "alluxio.underfs.s3.bulk.delete.enabled",
             .flag,
@@ -185,6 +188,6 @@ extension Property {
         .accepted("noauto_cache", .flag, place: .option, because: "a new version has pages of its own."),
         .accepted("subtype", .text, place: .option, because: "the type is always `fuse.alluxio-fuse`."),
         .accepted("use_ino", .flag, place: .option, because: "inode numbers are always the file system's."),
-        .accepted("rw", .flag, place: .option, because: readOnlyReason),
+        .accepted("rw", .flag, place: .option, because: "a mount can be written to unless `ro` is given."),
     ]
 }

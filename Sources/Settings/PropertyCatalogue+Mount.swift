@@ -71,7 +71,7 @@ extension Property {
         "ro",
         .flag,
         default: "false",
-        "Mark the mount read-only and let the kernel refuse every change; without it the daemon does."
+        "Mark the mount read-only: the kernel refuses every change."
     )
     package static let attributeTimeout = option(
         "attr_timeout",
