@@ -86,7 +86,8 @@ class CurlPuts(Client):
         with open(listing, "w") as file:
             file.write(
                 "next\n".join(
-                    f'url = "{url}"\nupload-file = "{path}"\noutput = "/dev/null"\nfail\n' for path, url in pairs
+                    f'url = "{url}"\nupload-file = "{path}"\noutput = "/dev/null"\nfail\n'
+                    for path, url in pairs
                 )
             )
         self.call("curl", "-s", "-S", "--no-progress-meter", "-Z", "--parallel-max", str(ways), "-K", listing)

@@ -60,7 +60,8 @@ def closed_files_outlive_the_daemon(ground, facts):
                 length = None if found is None else len(found)
                 stored = ground.client.head_object(Bucket=bucket, Key=name)["ContentLength"]
                 wrong.append(
-                    f"round {seed}: {name} has {length} bytes (the store {stored}), of none of {possible[name]}"
+                    f"round {seed}: {name} has {length} bytes (the store {stored}), "
+                    f"of none of {possible[name]}"
                 )
             possible[name] = fitting[-1:] or possible[name]
     kept = len([name for name in os.listdir(f"{staging}/lost") if not name.endswith(".path")])

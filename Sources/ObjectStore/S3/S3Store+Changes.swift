@@ -51,8 +51,8 @@ extension S3Store: ObjectChanges {
     ) throws(S3ChangeFailure) -> HTTPResponseHead {
         let checksum = changing.checksum.withLock { $0 }
         var whole = request
-        // SeaweedFS makes an empty object of a request whose sender dies before the first byte of the body, and
-        // looks at no other field then.
+        // SeaweedFS makes an empty object of a request whose sender dies before the first byte of the body,
+        // and looks at no other field then.
         if case .crc32c = checksum, content.count > 0, let field = S3Checksum.md5.field(of: content) {
             whole.fields.append(field)
         }

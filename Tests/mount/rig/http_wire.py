@@ -44,7 +44,7 @@ def parse(head):
 
 
 def kind_of(method, target):
-    """HEAD, GET, LIST, or the method's own name; HEADBUCKET for a bucket, ATTRIBUTES for attribute objects."""
+    """HEAD, GET, LIST, or the method's own name; HEADBUCKET of a bucket, ATTRIBUTES of attribute objects."""
     path, _, query = target.partition("?")
     if method == "GET" and "/.alluxio.attributes" in path:
         return "ATTRIBUTES"
