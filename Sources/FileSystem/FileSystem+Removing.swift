@@ -97,9 +97,14 @@ extension FileSystem {
             return
         }
         // The object may lie under another name now.
-        guard let path = try? inodes.find(removal.node.id).path,
-            let attributes = try? namespace.revalidate(path, known: .file)
+        guard let (snapshot, path) = try? inodes.find(removal.node.id),
+            var attributes = try? namespace.revalidate(path, known: .file)
         else { return }
+        // What was just removed does not count, whatever was known before of this name.
+        if let count = snapshot.native?.linkCount, let stored = attributes.posix?.linkCount {
+            attributes.posix?.linkCount = min(count, stored)
+        }
+        namespace.settle(path, attributes)
         followOwn(removal.node, path, attributes)
     }
 
