@@ -38,7 +38,19 @@ extension FileSystem {
             attributes.accessed = native.accessed
             attributes.changed = native.changed
         }
+        if node.kind == .directory, attributes.linkCount == 1, let count = subdirectoryCount(of: node) {
+            attributes.linkCount = 2 + UInt32(clamping: count)
+        }
         return attributes
+    }
+
+    /// How many directories a directory has, where the store does not count its links; 1 is «not known», as on
+    /// other file systems that do not count them.
+    private func subdirectoryCount(of node: Node) -> Int? {
+        guard let (snapshot, path) = try? inodes.find(node.id),
+            snapshot.flags.isDisjoint(with: [.unlinked, .replaced])
+        else { return nil }
+        return namespace.subdirectoryCount(of: path)
     }
 
     /// What the store keeps of a node beside contents and names, or what the mount shows in its place.

@@ -131,8 +131,7 @@ extension FileSystem {
     ///
     /// A whole file that is copied into an empty one is not read: a store of objects copies it at the commit.
     /// - Returns: How many bytes were copied: at least one unless the source ends at `offset`; the caller
-    ///   asks
-    ///   for the rest.
+    ///   asks for the rest.
     /// - Throws: ``FileSystemError/invalid`` for ranges of one file that overlap.
     public func copy(
         from source: HandleID,
@@ -161,17 +160,20 @@ extension FileSystem {
         }
         let bytes = try read(from, piece, .waiting)
         var next = targetOffset
+        // What the target refuses keeps its own name on the way through the source's error type.
+        var refusal: FileSystemError?
         do throws(StoreError) {
             try bytes.copy { bytes throws(StoreError) in
                 do throws(FileSystemError) {
                     _ = try writer.write(bytes, at: next, mayWait: true) { nil }
                 } catch {
-                    throw .noSpace("\(error)")
+                    refusal = error
+                    throw .cancelled
                 }
                 next += Int64(bytes.count)
             }
         } catch {
-            throw FileSystemError(error)
+            throw refusal ?? FileSystemError(error)
         }
         noteChange(of: to, writer)
         return piece.count

@@ -37,6 +37,8 @@ protocol Namespace: Sendable {
     func made(directory path: RelativePath, _ attributes: Attributes)
     /// Whether the store has other names in the directory of a name; asks nobody.
     func siblings(of path: RelativePath) -> Siblings
+    /// How many directories are in a directory; asks nobody, nil if it is not known.
+    func subdirectoryCount(of directory: RelativePath) -> Int?
     /// Whether nothing is in a directory, in the store or pending.
     func isEmpty(_ directory: RelativePath, mayWait: Bool) throws(StoreError) -> Bool
     /// How many names are known.
@@ -159,6 +161,8 @@ struct CachedNamespace: Namespace {
     }
 
     func siblings(of path: RelativePath) -> Siblings { cache.siblings(of: path) }
+
+    func subdirectoryCount(of directory: RelativePath) -> Int? { cache.subdirectoryCount(of: directory) }
 
     func isEmpty(_ directory: RelativePath, mayWait: Bool) throws(StoreError) -> Bool {
         try cache.isEmpty(directory, mayWait: mayWait)

@@ -240,9 +240,36 @@ extension NamespaceCache {
             try listing.fill(beyond: count)
         }
     }
+
+    /// How many directories are in a directory, by what is known and trusted; asks nobody.
+    /// - Parameter directory: A path inside the mount, or the root.
+    /// - Returns: nil if it is not known whole, or if counting is not worth it.
+    public func subdirectoryCount(of directory: RelativePath) -> Int? {
+        let key = PathKey(directory)
+        let now = environment.clock()
+        return state.withLock { state in
+            guard let listing = state.listings[key]?.listing, listing.isReusable(at: now) else { return nil }
+            return listing.directoryCount(state.own.directories[key])
+        }
+    }
 }
 
 extension Listing {
+    /// How many directories there are by now; nil while not every page has been read.
+    func directoryCount(_ own: OwnDirectory?) -> Int? {
+        state.withLock { state in
+            guard state.isComplete else { return nil }
+            guard let own else { return state.table.directoryCount }
+            let difference = own.directoryDifference { name, hash in
+                guard let found = name.withUnsafeBytes({ state.find($0, hash: hash) }) else {
+                    return (false, state.trust.begun)
+                }
+                return (found.attributes.kind == .directory, state.trust.requested(entry: found.index))
+            }
+            return difference.map { state.table.directoryCount + $0 }
+        }
+    }
+
     /// When the page with an entry was requested.
     func requested(entry index: Int) -> Int64 { state.withLock { $0.trust.requested(entry: index) } }
 

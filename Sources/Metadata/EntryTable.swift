@@ -7,6 +7,8 @@ import Pages
 struct EntryTable: Sendable {
     /// How many entries this copy sees.
     private(set) var count = 0
+    /// How many of them are directories.
+    private(set) var directoryCount = 0
     /// What the chunks take, in bytes.
     private(set) var memoryBytes = 0
     private var recordChunks: [RecordChunk] = []
@@ -132,6 +134,7 @@ struct EntryTable: Sendable {
         }
         (chunk.records + offset).initialize(to: record)
         count += 1
+        if record.kind == EntryKind.directory.rawValue { directoryCount += 1 }
     }
 
     /// Finds room in the arena; an entry's text never crosses the end of a chunk.

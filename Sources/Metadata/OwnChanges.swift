@@ -149,6 +149,33 @@ struct OwnDirectory: Sendable {
         return found.sorted { $0.name.lexicographicallyPrecedes($1.name) }
     }
 
+    /// How many directories there are more, or fewer, than in a complete listing.
+    ///
+    /// - Parameter listed: Whether the listing has a directory of a name, and when the page with it was
+    ///   requested; for a name that it lacks, when it was begun.
+    /// - Returns: nil if there are too many changes to go through for every question.
+    func directoryDifference(
+        _ listed: (_ name: [UInt8], _ hash: UInt32) -> (isDirectory: Bool, requested: Int64)
+    ) -> Int? {
+        guard changes.count <= Self.countedMaximum else { return nil }
+        var difference = 0
+        for (hash, bucket) in changes {
+            for change in bucket {
+                let (wasDirectory, requested) = listed(change.name, hash)
+                let isDirectory =
+                    switch change.verdict(overAnswerOf: requested) {
+                    case .present(let attributes): attributes.kind == .directory
+                    case .absent: false
+                    case .none: wasDirectory
+                    }
+                difference += (isDirectory ? 1 : 0) - (wasDirectory ? 1 : 0)
+            }
+        }
+        return difference
+    }
+
+    private static let countedMaximum = 256
+
     /// The same directory under another path, where only what is pending is still true.
     func moved(number: UInt64) -> OwnDirectory {
         var moved = OwnDirectory(number: number)

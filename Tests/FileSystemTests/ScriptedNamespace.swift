@@ -109,6 +109,7 @@ extension UnchangedNamespace {
     ) {}
     func made(directory path: RelativePath, _ attributes: Attributes) {}
     func siblings(of path: RelativePath) -> Siblings { .unknown }
+    func subdirectoryCount(of directory: RelativePath) -> Int? { nil }
     func isEmpty(_ directory: RelativePath, mayWait: Bool) throws(StoreError) -> Bool { true }
 }
 
@@ -174,6 +175,8 @@ extension ScriptedNamespace {
             state.store.keys.contains { $0 != path && $0.parent == path.parent } ? .some : .none
         }
     }
+
+    func subdirectoryCount(of directory: RelativePath) -> Int? { nil }
 
     func isEmpty(_ directory: RelativePath, mayWait: Bool) throws(StoreError) -> Bool {
         guard mayWait else { throw .wouldWait }

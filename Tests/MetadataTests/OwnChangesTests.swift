@@ -44,6 +44,28 @@ extension NamespaceFixture {
 struct OwnChangesTests {
     private static let intervals: [Duration?] = [.zero, .seconds(1), nil]
 
+    @Test func `the directories of a directory that is known whole are counted, with what this mount did`() throws {
+        let fixture = NamespaceFixture(.seconds(60))
+        let count = { (path: String) in fixture.cache.subdirectoryCount(of: RelativePath(path)) }
+        for name in ["a", "b"] { fixture.store.put("d/\(name)", Listing.impliedDirectory) }
+        fixture.store.put("d/file")
+        #expect(count("d") == nil)
+        _ = try fixture.view("d")
+        #expect(count("d") == 2)
+        fixture.cache.made(directory: RelativePath("d/new"), Listing.impliedDirectory)
+        fixture.settle("d/other")
+        #expect(count("d") == 3 && count("d/new") == 0)
+        fixture.cache.move(RelativePath("d/a"), to: RelativePath("d/new/a"), Listing.impliedDirectory)
+        #expect(count("d") == 2 && count("d/new") == 1)
+        fixture.remove("d/b")
+        fixture.remove("d/file")
+        #expect(count("d") == 1)
+        for index in 0..<300 { fixture.settle("d/file\(index)") }
+        #expect(count("d") == nil)
+        fixture.clock.advance(.seconds(61))
+        #expect(count("d/new") == nil)
+    }
+
     @Test(arguments: intervals)
     func `a pending name answers everything, for ever, and is not asked of the store`(
         _ interval: Duration?

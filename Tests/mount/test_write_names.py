@@ -159,6 +159,16 @@ def test_directories_are_made_and_removed(written):
     assert refused(os.rmdir, written.at("dir")) == "ENOENT"
 
 
+def test_a_directory_counts_its_directories_where_it_knows_them(written):
+    for name in ("one", "two", "one/moved"):
+        os.mkdir(written.at(name))
+    assert [os.stat(written.at(name)).st_nlink for name in ("one", "two")] == [3, 2]
+    os.rename(written.at("one/moved"), written.at("two/moved"))
+    assert [os.stat(written.at(name)).st_nlink for name in ("one", "two")] == [2, 3]
+    os.rmdir(written.at("two/moved"))
+    assert os.stat(written.at("two")).st_nlink == 2
+
+
 def test_an_emptied_directory_stays(written):
     written.put("dir/file", b"x")
     os.unlink(written.at("dir/file"))

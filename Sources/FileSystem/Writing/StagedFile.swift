@@ -72,7 +72,7 @@ final class StagedFile: Pin {
         guard count > 0 else { return true }
         if !directory.take(count) {
             guard mayWait else { return false }
-            try directory.takeWaiting(count)
+            try directory.takeWaiting(count, beside: taken.load(ordering: .relaxed))
         }
         taken.add(count, ordering: .relaxed)
         return true

@@ -163,13 +163,17 @@ public final class StagingDirectory: Sendable {
     }
 
     /// Takes room, after others have given some back.
-    /// - Throws: ``FileSystemError/noSpace(_:)`` after ``roomDeadline``.
-    func takeWaiting(_ count: Int64) throws(FileSystemError) {
+    /// - Parameters:
+    ///   - count: How much, in bytes.
+    ///   - own: What the same file has taken, which nobody gives back while it waits.
+    /// - Throws: ``FileSystemError/noSpace(_:)`` after ``roomDeadline``, or at once if the file alone is too
+    ///   large.
+    func takeWaiting(_ count: Int64, beside own: Int64) throws(FileSystemError) {
         let deadline = MonotonicInstant.now + Self.roomDeadline
         lock.lock()
         defer { lock.unlock() }
         while usedBytes + count > bytesMaximum {
-            guard count <= bytesMaximum, freed.wait(lock, until: deadline) else {
+            guard own + count <= bytesMaximum, freed.wait(lock, until: deadline) else {
                 throw .noSpace(
                     "staging directory '\(path)' holds \(usedBytes) of \(bytesMaximum) bytes that are not in "
                         + "the store yet; raise alluxio.fuse.staging.size"
