@@ -23,6 +23,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
         .package(url: "https://github.com/apple/swift-metrics", from: "2.13.0"),
+        .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
         .package(url: "https://github.com/apple/swift-protobuf", from: "1.39.0", traits: []),
         .package(url: "https://github.com/grpc/grpc-swift-2", from: "2.4.3"),
         .package(url: "https://github.com/grpc/grpc-swift-nio-transport", from: "2.9.2"),
@@ -46,18 +47,24 @@ let package = Package(
             dependencies: [root("HTTPTransport"), .product(name: "Yams", package: "Yams")],
             swiftSettings: swift
         ),
+        // System calls on mounts that the C library has no names for.
+        .target(name: "CMounts", cSettings: [.enableWarning("all"), .treatAllWarnings(as: .error)]),
         // Mounts, processes and state of one node.
         .target(
             name: "Node",
-            dependencies: ["Volumes", "Kubernetes", root("CLinux"), logging, metrics],
+            dependencies: [
+                "Volumes", "Kubernetes", "CMounts", root("SmallFiles"), root("Threading"), logging, metrics,
+            ],
             swiftSettings: swift
         ),
         .executableTarget(
             name: "AlluxioCSI",
             dependencies: [
-                "CSIProtocol", "Volumes", "Kubernetes", "Node", root("Telemetry"), logging, metrics, grpc,
+                "CSIProtocol", "Volumes", "Kubernetes", "Node", root("Telemetry"), root("Threading"), logging, metrics,
+                grpc,
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "GRPCNIOTransportHTTP2Posix", package: "grpc-swift-nio-transport"),
+                .product(name: "NIOPosix", package: "swift-nio"),
             ],
             swiftSettings: swift
         ),

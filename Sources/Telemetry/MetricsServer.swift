@@ -19,6 +19,7 @@ public final class MetricsServer: Sendable {
 
     private let listener: Int32
     private let registry: PrometheusRegistry
+    private let isHealthy: (@Sendable () -> Bool)?
     private let isStopped = Atomic(false)
     /// The port that is listened on.
     public let port: UInt16
@@ -28,9 +29,16 @@ public final class MetricsServer: Sendable {
     ///   - host: An IPv4 address.
     ///   - port: The port; 0 for any free one.
     ///   - registry: What is served.
+    ///   - isHealthy: What `GET /healthz` asks, on the server's thread: 200 or 503; nil: there is no such path.
     /// - Throws: ``MetricsServerError`` if the address cannot be listened on.
-    public init(host: String, port: UInt16, registry: PrometheusRegistry) throws(MetricsServerError) {
+    public init(
+        host: String,
+        port: UInt16,
+        registry: PrometheusRegistry,
+        isHealthy: (@Sendable () -> Bool)? = nil
+    ) throws(MetricsServerError) {
         self.registry = registry
+        self.isHealthy = isHealthy
         (self.listener, self.port) = try Self.listen(host, port)
         try start()
     }
@@ -104,6 +112,8 @@ public final class MetricsServer: Sendable {
         }
         if path == "/metrics" || path == "/metrics/" {
             send(caller, "200 OK", registry.text())
+        } else if path == "/healthz", let isHealthy {
+            if isHealthy() { send(caller, "200 OK", "ok\n") } else { send(caller, "503 Service Unavailable", "no\n") }
         } else {
             send(caller, "404 Not Found", "metrics are under /metrics\n")
         }

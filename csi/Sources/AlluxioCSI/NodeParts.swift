@@ -1,0 +1,81 @@
+import Logging
+import Metrics
+import Node
+import Synchronization
+import Telemetry
+import Threading
+import Volumes
+
+extension NodeCommand {
+    /// The parts of a node plugin, put together.
+    func makeVolumes() throws -> WatchedVolumes {
+        let places = NodePlaces(mounts: mounts, kubelet: kubelet)
+        let files = try StateFiles(places: places)
+        var keeping = Keeper.Options()
+        keeping.program = program
+        keeping.cacheDirectory = cache
+        let runner = ProcessDaemons(files: files, options: keeping, logger: Logger(label: "keeper"))
+        var options = NodeVolumes.Options()
+        options.rules.allowsLocalStores = allowsLocalStores
+        options.rules.allowsDriverIdentityInline = allowsDriverIdentityInline
+        let volumes = NodeVolumes(
+            files: files,
+            mounts: Mounts(),
+            runner: runner,
+            clusters: NoClusters(),
+            options: options,
+            logger: Logger(label: "volumes")
+        )
+        return WatchedVolumes(volumes)
+    }
+}
+
+struct NoClusters: ClusterProperties {
+    func properties(namespace: String, cluster: String) throws(VolumeError) -> String {
+        throw VolumeError(.unavailable, "there is no Kubernetes API to ask for the cluster '\(namespace)/\(cluster)'")
+    }
+}
+
+/// Volumes that are looked at once a second, and whether that goes on.
+final class WatchedVolumes: Sendable {
+    let volumes: NodeVolumes
+    private let lastLook = Atomic(systemClock())
+    private let isChecking = Atomic(false)
+
+    private static let stalledNanoseconds: Int64 = 30_000_000_000
+
+    init(_ volumes: NodeVolumes) { self.volumes = volumes }
+
+    /// Whether nobody has looked for half a minute.
+    var hasStalled: Bool { systemClock() - lastLook.load(ordering: .relaxed) > Self.stalledNanoseconds }
+
+    /// Repairs targets.
+    func repair() { volumes.repair() }
+
+    /// Repairs, and starts and ends daemons on a thread of its own, for ends are waited for.
+    func tick() {
+        lastLook.store(systemClock(), ordering: .relaxed)
+        volumes.repair()
+        guard !isChecking.exchange(true, ordering: .acquiringAndReleasing) else { return }
+        do {
+            try NamedThread.start("check") { [self] in
+                volumes.check()
+                isChecking.store(false, ordering: .releasing)
+            }
+        } catch {
+            isChecking.store(false, ordering: .releasing)
+        }
+    }
+
+    /// Shows how much there is.
+    func report(to registry: PrometheusRegistry) {
+        registry.addGauge("alluxio_csi_volumes") { Double(self.volumes.counts.volumes) }
+        registry.addGauge("alluxio_csi_targets") { Double(self.volumes.counts.targets) }
+        registry.addGauge("alluxio_csi_probes_hung") { Double(self.volumes.hungCount) }
+        for state in [DaemonStatus.State.starting, .serving, .failed] {
+            registry.addGauge("alluxio_csi_daemons", dimensions: [("state", state.rawValue)]) {
+                Double(self.volumes.counts.daemons[state] ?? 0)
+            }
+        }
+    }
+}

@@ -1,0 +1,101 @@
+package import Logging
+import Synchronization
+import Threading
+package import Volumes
+
+/// Where the daemons of a node run. Any thread may call.
+package protocol DaemonRunner: Sendable {
+    /// Makes sure that somebody keeps a daemon; returns at once. What it mounts lies in its directory already.
+    /// - Throws: A ``VolumeError`` if nobody can.
+    func start(_ specification: DaemonSpecification) throws(VolumeError)
+
+    /// Ends a daemon that is not wanted any more, and waits for it.
+    /// - Parameters:
+    ///   - key: Its sharing key.
+    ///   - deadline: How long to wait.
+    func stop(_ key: String, within deadline: Duration)
+
+    /// Starts what should run and does not; to be called once a second.
+    /// - Parameter wanted: All daemons that are wanted.
+    func check(_ wanted: [DaemonSpecification])
+}
+
+/// Daemons as children of the node plugin, each with a ``Keeper`` on a thread of its own.
+package final class ProcessDaemons: DaemonRunner {
+    private struct Kept {
+        var keeper: Keeper
+        var ended: Event
+    }
+
+    private let files: StateFiles
+    private let options: Keeper.Options
+    private let logger: Logger
+    private let kept = Mutex<[String: Kept]>([:])
+
+    /// Prepares to run daemons.
+    package init(files: StateFiles, options: Keeper.Options, logger: Logger) {
+        (self.files, self.options, self.logger) = (files, options, logger)
+    }
+
+    package func start(_ specification: DaemonSpecification) throws(VolumeError) {
+        let key = specification.key
+        let new = kept.withLock { kept -> Kept? in
+            guard kept[key] == nil else { return nil }
+            let keeper = Keeper(key: key, files: files, options: options, logger: logger)
+            let new = Kept(keeper: keeper, ended: Event())
+            kept[key] = new
+            return new
+        }
+        guard let new else { return }
+        do {
+            try NamedThread.start("keeper") { [self] in
+                _ = new.keeper.run()
+                kept.withLock { $0[key] = nil }
+                new.ended.set()
+            }
+        } catch {
+            kept.withLock { $0[key] = nil }
+            throw VolumeError(.unavailable, error.description)
+        }
+    }
+
+    package func stop(_ key: String, within deadline: Duration) {
+        guard let found = kept.withLock({ $0[key] }) else { return }
+        found.keeper.stop()
+        found.ended.wait(atMost: deadline)
+    }
+
+    package func check(_ wanted: [DaemonSpecification]) {
+        for specification in wanted {
+            do throws(VolumeError) {
+                try start(specification)
+            } catch {
+                logger.error("no keeper for a daemon", metadata: ["reason": "\(error)"])
+            }
+        }
+    }
+}
+
+/// Something that happens once, for threads that wait for it.
+final class Event: Sendable {
+    private let lock = Lock()
+    private let condition = Condition()
+    // Safety: read and written only while `lock` is held.
+    nonisolated(unsafe) private var hasHappened = false
+
+    /// Lets everybody go on.
+    func set() {
+        lock.lock()
+        hasHappened = true
+        lock.unlock()
+        condition.broadcast()
+    }
+
+    /// Waits until it has happened, or for so long.
+    func wait(atMost time: Duration) {
+        let deadline = MonotonicInstant.now + time
+        lock.lock()
+        defer { lock.unlock() }
+        while !hasHappened, condition.wait(lock, until: deadline) {}
+    }
+}
