@@ -1,6 +1,6 @@
 import GRPCCore
 import Logging
-import Metrics
+import CoreMetrics
 import Synchronization
 
 /// Logs and counts every call, each with a number of its own.

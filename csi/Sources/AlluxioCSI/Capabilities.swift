@@ -16,4 +16,7 @@ extension Csi_V1_VolumeCapability {
     var isReadOnly: Bool {
         accessMode.mode == .singleNodeReaderOnly || accessMode.mode == .multiNodeReaderOnly
     }
+
+    /// Whether the access mode says that one pod has it.
+    var isExclusive: Bool { accessMode.mode == .singleNodeSingleWriter }
 }

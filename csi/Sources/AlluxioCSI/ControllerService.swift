@@ -1,9 +1,12 @@
 import CSIProtocol
 import GRPCCore
+import SwiftProtobuf
 import Volumes
 
 /// The Controller service of CSI: volumes are names, and nothing is provisioned.
 struct ControllerService: Csi_V1_Controller.SimpleServiceProtocol {
+    let known: KnownVolumes
+
     private static let nameBytesMaximum = 1024
 
     func createVolume(
@@ -28,10 +31,18 @@ struct ControllerService: Csi_V1_Controller.SimpleServiceProtocol {
             if !request.parameters.isEmpty {
                 _ = try VolumeAttributes(request.parameters, rules: rules)
             }
+            let id = VolumeID.made(of: request.name)
+            let volume = KnownVolumes.Volume(capacityBytes: range.requiredBytes, parameters: request.parameters)
+            let made = known.make(id, volume)
+            guard made.parameters == volume.parameters, made.capacityBytes >= range.requiredBytes,
+                range.limitBytes == 0 || made.capacityBytes <= range.limitBytes
+            else {
+                throw VolumeError(.alreadyExists, "volume '\(request.name)' is there with other parameters or size")
+            }
             return .with {
-                $0.volume.volumeID = VolumeID.made(of: request.name)
-                $0.volume.capacityBytes = range.requiredBytes
-                $0.volume.volumeContext = request.parameters
+                $0.volume.volumeID = id
+                $0.volume.capacityBytes = made.capacityBytes
+                $0.volume.volumeContext = made.parameters
             }
         } catch {
             throw RPCError(error)
@@ -47,6 +58,7 @@ struct ControllerService: Csi_V1_Controller.SimpleServiceProtocol {
         } catch {
             throw RPCError(error)
         }
+        known.forget(request.volumeID)
         return Csi_V1_DeleteVolumeResponse()
     }
 
@@ -57,6 +69,9 @@ struct ControllerService: Csi_V1_Controller.SimpleServiceProtocol {
         do throws(VolumeError) {
             try VolumeID.check(request.volumeID)
             guard !request.volumeCapabilities.isEmpty else { throw .invalid("volume_capabilities are missing") }
+            guard try known.contains(request.volumeID) else {
+                throw VolumeError(.notFound, "there is no volume '\(request.volumeID)'")
+            }
         } catch {
             throw RPCError(error)
         }

@@ -1,5 +1,6 @@
 import CSIProtocol
 import GRPCCore
+import SwiftProtobuf
 
 /// The Identity service of CSI: who the driver is, and whether it answers.
 struct IdentityService: Csi_V1_Identity.SimpleServiceProtocol {

@@ -1,8 +1,7 @@
+import CoreMetrics
 import Logging
-import Metrics
 import Node
 import Synchronization
-import Telemetry
 import Threading
 import Volumes
 
@@ -56,6 +55,7 @@ final class WatchedVolumes: Sendable {
     func tick() {
         lastLook.store(systemClock(), ordering: .relaxed)
         volumes.repair()
+        report()
         guard !isChecking.exchange(true, ordering: .acquiringAndReleasing) else { return }
         do {
             try NamedThread.start("check") { [self] in
@@ -68,14 +68,14 @@ final class WatchedVolumes: Sendable {
     }
 
     /// Shows how much there is.
-    func report(to registry: PrometheusRegistry) {
-        registry.addGauge("alluxio_csi_volumes") { Double(self.volumes.counts.volumes) }
-        registry.addGauge("alluxio_csi_targets") { Double(self.volumes.counts.targets) }
-        registry.addGauge("alluxio_csi_probes_hung") { Double(self.volumes.hungCount) }
+    func report() {
+        let counts = volumes.counts
+        Meter(label: "alluxio_csi_volumes").set(counts.volumes)
+        Meter(label: "alluxio_csi_targets").set(counts.targets)
+        Meter(label: "alluxio_csi_probes_hung").set(volumes.hungCount)
         for state in [DaemonStatus.State.starting, .serving, .failed] {
-            registry.addGauge("alluxio_csi_daemons", dimensions: [("state", state.rawValue)]) {
-                Double(self.volumes.counts.daemons[state] ?? 0)
-            }
+            Meter(label: "alluxio_csi_daemons", dimensions: [("state", state.rawValue)])
+                .set(counts.daemons[state] ?? 0)
         }
     }
 }

@@ -1,5 +1,6 @@
 import CSIProtocol
 import GRPCCore
+import SwiftProtobuf
 import NIOPosix
 import Node
 import Volumes
@@ -37,7 +38,8 @@ struct NodeService: Csi_V1_Node.SimpleServiceProtocol {
                     context: request.volumeContext,
                     secrets: request.secrets,
                     mountFlags: capability.mount.mountFlags,
-                    isReadOnly: capability.isReadOnly
+                    isReadOnly: capability.isReadOnly,
+                    isExclusive: capability.isExclusive
                 )
             )
             return Csi_V1_NodeStageVolumeResponse()
@@ -70,7 +72,8 @@ struct NodeService: Csi_V1_Node.SimpleServiceProtocol {
                     context: request.volumeContext,
                     secrets: request.secrets,
                     mountFlags: capability.mount.mountFlags,
-                    isReadOnly: request.readonly || capability.isReadOnly
+                    isReadOnly: request.readonly || capability.isReadOnly,
+                    isExclusive: capability.isExclusive
                 )
             )
             return Csi_V1_NodePublishVolumeResponse()

@@ -3,7 +3,7 @@ import GRPCCore
 import GRPCNIOTransportHTTP2Posix
 import Glibc
 import Logging
-import Metrics
+import CoreMetrics
 import NIOPosix
 import Node
 import Synchronization
@@ -81,7 +81,7 @@ struct ControllerCommand: AsyncParsableCommand {
     func run() async throws {
         let registry = server.prepare()
         let health = Health { nil }
-        try await server.serve([IdentityService(health: health), ControllerService()], health, registry)
+        try await server.serve([IdentityService(health: health), ControllerService(known: KnownVolumes())], health, registry)
     }
 }
 
@@ -138,7 +138,6 @@ struct NodeCommand: AsyncParsableCommand {
     func run() async throws {
         let registry = server.prepare()
         let volumes = try makeVolumes()
-        volumes.report(to: registry)
         let pool = NIOThreadPool(numberOfThreads: Self.callsMaximum)
         pool.start()
         let health = Health { volumes.hasStalled ? "the mounts have not been looked at for a while" : nil }

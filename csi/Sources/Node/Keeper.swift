@@ -3,7 +3,7 @@ import Glibc
 package import Logging
 import Synchronization
 import Threading
-package import Volumes
+import Volumes
 
 /// Keeps one daemon mounted: starts it, waits for its end, takes the dead mount away, starts it again.
 ///
@@ -49,7 +49,7 @@ package final class Keeper: Sendable {
         logger[metadataKey: "key"] = "\(key)"
         self.logger = logger
         var ends: [Int32] = [-1, -1]
-        _ = pipe2(&ends, Int32(O_CLOEXEC) | Int32(O_NONBLOCK))
+        _ = csi_pipe(&ends, 1)
         wake = (ends[0], ends[1])
     }
 

@@ -1,5 +1,6 @@
 import CMounts
 import Glibc
+import Logging
 package import Volumes
 
 /// Showing a volume in a pod's directory, and taking it away.
@@ -12,6 +13,12 @@ extension NodeVolumes {
         try locks.hold(request.id, patience: options.patience) { () throws(VolumeError) in
             let before = files.record(of: request.id)
             let shown = before.targets.first { $0.path == path }
+            if request.isExclusive, let other = before.targets.first(where: { $0.path != path }) {
+                throw VolumeError(
+                    .failedPrecondition,
+                    "volume '\(request.id)' is for one pod, and is published at '\(other.path)'"
+                )
+            }
             let key = try prepare(request, attributes, before, path, shown)
             let target = VolumeRecord.Target(
                 path: path,

@@ -1,4 +1,6 @@
+import CoreMetrics
 import Glibc
+import Logging
 package import Volumes
 
 /// What is looked at again and again: dead daemons, targets that show them, what nobody wants.

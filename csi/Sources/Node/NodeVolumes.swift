@@ -26,6 +26,8 @@ package struct VolumeRequest: Sendable {
     package var mountFlags: [String]
     /// Whether nothing may be written.
     package var isReadOnly: Bool
+    /// Whether the volume may be shown at one target only (ReadWriteOncePod).
+    package var isExclusive: Bool
 
     /// Collects what was asked for.
     package init(
@@ -34,7 +36,8 @@ package struct VolumeRequest: Sendable {
         context: [String: String],
         secrets: [String: String],
         mountFlags: [String],
-        isReadOnly: Bool
+        isReadOnly: Bool,
+        isExclusive: Bool
     ) {
         self.id = id
         self.path = path
@@ -42,6 +45,7 @@ package struct VolumeRequest: Sendable {
         self.secrets = secrets
         self.mountFlags = mountFlags
         self.isReadOnly = isReadOnly
+        self.isExclusive = isExclusive
     }
 }
 

@@ -68,8 +68,9 @@ enum ProcessRun {
 
         init() throws(StartFailure) {
             var ends: [Int32] = [-1, -1]
-            guard pipe2(&ends, Int32(O_CLOEXEC)) == 0 else {
-                throw StartFailure(description: "cannot make a pipe: \(text(of: errno))")
+            let outcome = csi_pipe(&ends, 0)
+            guard outcome == 0 else {
+                throw StartFailure(description: "cannot make a pipe: \(text(of: -outcome))")
             }
             (read, write) = (ends[0], ends[1])
         }
@@ -96,12 +97,13 @@ enum ProcessRun {
         posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGMASK))
         let variables = environment.map { $0.map { "\($0.key)=\($0.value)" } }
         var process: pid_t = 0
+        let program = arguments[0]
         let code = withVector(arguments) { arguments in
             guard let variables else {
-                return posix_spawnp(&process, arguments[0], &actions, &attributes, arguments, environ)
+                return posix_spawnp(&process, program, &actions, &attributes, arguments, environ)
             }
             return withVector(variables) {
-                posix_spawnp(&process, arguments[0], &actions, &attributes, arguments, $0)
+                posix_spawnp(&process, program, &actions, &attributes, arguments, $0)
             }
         }
         guard code == 0 else {
