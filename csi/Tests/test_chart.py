@@ -123,7 +123,8 @@ def test_the_node_plugin_gets_its_arguments_and_the_directories_that_they_name(n
     assert {path: paths[volume] for path, volume in shared.items()} == {kubelet: kubelet, mounts: mounts}
     socket = f"{kubelet}/plugins/csi-alluxio-plugin"
     assert paths["plugin"] == socket
-    assert f"--kubelet-registration-path={socket}/csi.sock" in container(spec, "node-driver-registrar")["args"]
+    registrar = container(spec, "node-driver-registrar")
+    assert f"--kubelet-registration-path={socket}/csi.sock" in registrar["args"]
     assert spec["tolerations"] == [{"operator": "Exists"}]
 
 
@@ -260,7 +261,7 @@ def test_monitors_select_the_pods_and_ports_that_there_are():
     ({"clusters": [{"name": "a", "namespace": "x", "path": "/a/../b"}]}, "/clusters/0/path"),
     ({"clusters": [{"name": "a", "namespace": "x", "acessModes": []}]}, "acessModes"),
     ({"clusters": [{"name": "a", "namespace": "x", "accessModes": ["RWO"]}]}, "/clusters/0/accessModes/0"),
-    ({"clusters": [{"name": "a", "namespace": "x", "parameters": {"path": "/x"}}]}, "/clusters/0/parameters/path"),
+    ({"clusters": [{"name": "a", "namespace": "x", "parameters": {"path": "/x"}}]}, "/parameters/path"),
     ({"imagePullPolicy": "Sometimes"}, "/imagePullPolicy"),
     ({"monitoring": {"podMonitor": {"interval": "often"}}}, "/monitoring/podMonitor/interval"),
 ])
