@@ -103,14 +103,15 @@ def helm(*arguments, values=None):
 
 
 @functools.cache
-def rendered_text(name):
-    done = helm("template", "csi", "--kube-version", "1.33", values=SETS[name])
+def rendered_text(name, version=VERSIONS[1]):
+    done = helm("template", "csi", "--kube-version", version, values=SETS[name])
     assert done.returncode == 0, done.stderr
     return done.stdout
 
 
-def rendered(name):
-    return objects_of(rendered_text(name))
+def rendered(name, version=VERSIONS[1]):
+    """The objects of a set of values, as they are made for a version of Kubernetes."""
+    return objects_of(rendered_text(name, version))
 
 
 def one(objects, kind, name=None):

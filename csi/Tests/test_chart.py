@@ -6,6 +6,7 @@ Kubernetes check.
 
 import json
 import subprocess
+import sys
 
 import pytest
 import yaml
@@ -52,7 +53,7 @@ def test_helm_finds_nothing_to_complain_about(name):
 @pytest.mark.parametrize("name", SETS)
 @pytest.mark.parametrize("version", VERSIONS)
 def test_every_object_fits_the_schema_of_its_kind(name, version):
-    for thing in rendered(name):
+    for thing in rendered(name, version):
         if not thing["apiVersion"].startswith("monitoring.coreos.com/"):
             check_schema(thing, version)
 
@@ -205,6 +206,44 @@ def test_no_role_speaks_of_everything_and_every_role_is_bound(name):
         if role["kind"] in ("Role", "ClusterRole"):
             assert (role["kind"], role["metadata"]["name"]) in bound
             assert "*" not in json.dumps(role["rules"])
+
+
+def admitted(request):
+    """What the admission policy says, by the expressions in it."""
+    sys.path.append(str(ROOT / ".build-cel"))  # apart, since it wants other versions of what others use
+    import cel
+
+    policy = one(rendered("default"), "ValidatingAdmissionPolicy")["spec"]
+    # As the API server has it: what does not exist yet, or does not any more, is null.
+    known = {"request": request, "object": request.pop("object", None), "oldObject": request.pop("old", None)}
+    if not all(cel.evaluate(condition["expression"], known) for condition in policy["matchConditions"]):
+        return True
+    known["variables"] = {v["name"]: cel.evaluate(v["expression"], known) for v in policy["variables"]}
+    return all(cel.evaluate(validation["expression"], known) for validation in policy["validations"])
+
+
+@pytest.mark.parametrize("operation, field", [("CREATE", "object"), ("DELETE", "old")])
+def test_a_node_plugin_makes_and_deletes_pods_of_its_own_node_only(operation, field):
+    node = {"authentication.kubernetes.io/node-name": ["node-1"]}
+    plugin = f"system:serviceaccount:{NAMESPACE}:alluxio-csi-node"
+
+    def asked(spec, extra=node, user=plugin):
+        who = {"username": user, "extra": extra}
+        return admitted({"operation": operation, "userInfo": who, field: {"spec": spec}})
+
+    assert asked({"nodeName": "node-1"})
+    assert not asked({"nodeName": "node-2"})
+    assert not asked({})
+    assert not asked({"nodeName": "node-1"}, extra={})
+    assert asked({"nodeName": "node-2"}, extra={}, user="system:serviceaccount:kube-system:replicaset")
+
+
+def test_the_admission_policy_is_bound_and_is_left_out_where_tokens_name_no_node():
+    binding = one(rendered("default"), "ValidatingAdmissionPolicyBinding")["spec"]
+    assert binding["policyName"] == one(rendered("default"), "ValidatingAdmissionPolicy")["metadata"]["name"]
+    assert binding["validationActions"] == ["Deny"]
+    for objects in (rendered("process"), rendered("default", "1.29")):
+        assert not [o for o in objects if o["kind"].startswith("ValidatingAdmission")]
 
 
 def test_process_mode_makes_nothing_for_fuse_pods():

@@ -37,7 +37,9 @@ imagePullSecrets:
 {{- define "alluxio-csi.podAnnotations" -}}
 {{- $scrape := dict -}}
 {{- if and .root.Values.monitoring.scrapeAnnotations .port -}}
-{{- $scrape = dict "prometheus.io/scrape" "true" "prometheus.io/port" (toString .port) "prometheus.io/path" "/metrics" -}}
+{{- $_ := set $scrape "prometheus.io/scrape" "true" -}}
+{{- $_ := set $scrape "prometheus.io/port" (toString .port) -}}
+{{- $_ := set $scrape "prometheus.io/path" "/metrics" -}}
 {{- end -}}
 {{- with merge (dict) .own $scrape -}}
 annotations:
