@@ -41,8 +41,8 @@ PARENT = {
 }
 VOLUME = {"name": "authorities", "configMap": {"name": "authorities"}}
 MOUNT = {"name": "authorities", "mountPath": "/usr/local/share/ca-certificates"}
+VARIABLES = [{"name": "HTTPS_PROXY", "value": "http://proxy:3128"}]
 EXTRAS = {
-    "env": [{"name": "HTTPS_PROXY", "value": "http://proxy:3128"}],
     "volumes": [VOLUME],
     "volumeMounts": [MOUNT],
     "hostNetwork": True,
@@ -55,6 +55,8 @@ EVERYTHING = {
     "kubeletDir": "/data/kubelet",
     "mountDir": "/data/alluxio",
     "allowLocalStores": True,
+    "inlineDriverIdentity": True,
+    "logLevel": "debug",
     "driver": {"tokenRequests": [{"audience": "sts.amazonaws.com", "expirationSeconds": 3600}]},
     "rbac": {"clusterConfigurations": "listed"},
     "controllerPlugin": {
@@ -62,8 +64,9 @@ EVERYTHING = {
         "tolerations": [{"operator": "Exists"}],
         "provisioner": {"extraArgs": ["--v=5"]},
     },
-    "nodePlugin": EXTRAS,
-    "fusePod": {**EXTRAS, "cacheSize": "100GB", "stagingSize": "4GB"},
+    "nodePlugin": {**EXTRAS, "env": [{"name": "TZ", "value": "UTC"}]},
+    "daemons": {"env": VARIABLES, "cacheSize": "100GB", "stagingSize": "4GB"},
+    "fusePod": EXTRAS,
     "priorityQuota": {"create": True},
     "monitoring": {"podMonitor": {"create": True, "labels": {"release": "prometheus"}}},
 }

@@ -106,15 +106,18 @@ def test_pods_have_the_names_and_the_two_containers_of_the_install_guide():
     ("default", "pod", "/var/lib/kubelet", "/mnt/alluxio"),
     ("process", "process", "/var/lib/kubelet", "/mnt/alluxio"),
     ("everything", "pod", "/data/kubelet", "/data/alluxio"),
+    ("process with everything", "process", "/data/kubelet", "/data/alluxio"),
 ])
 def test_the_node_plugin_gets_its_arguments_and_the_directories_that_they_name(name, mode, kubelet, mounts):
     spec = one(rendered(name), "DaemonSet")["spec"]["template"]["spec"]
     plugin = container(spec, "alluxio-csi")
-    local = ["--allow-local-stores"] if name == "everything" else []
+    allowed = ["--allow-local-stores", "--inline-driver-identity"] if "everything" in name else []
+    level = "debug" if "everything" in name else "info"
+    cached = ["--cache-dir", "/var/cache/alluxio"] if name == "process with everything" else []
     assert plugin["command"] + plugin["args"] == [
         "alluxio-csi", "node", "--endpoint", "unix:///csi/csi.sock", "--node-id", "$(NODE_NAME)",
         "--mode", mode, "--mount-dir", mounts, "--kubelet-dir", kubelet, "--http-port", "9809",
-        "--namespace", "$(POD_NAMESPACE)", *local,
+        "--namespace", "$(POD_NAMESPACE)", "--log-level", level, *cached, *allowed,
     ]
     assert {"NODE_NAME", "POD_NAMESPACE"} <= {variable["name"] for variable in plugin["env"]}
     assert spec["hostPID"] is True and plugin["securityContext"]["privileged"] is True
@@ -145,17 +148,40 @@ def test_the_controller_runs_without_root_and_without_capabilities():
         assert each["securityContext"]["allowPrivilegeEscalation"] is False
 
 
-def test_daemons_in_pods_see_the_mounts_and_say_where_they_cache():
-    spec = fuse_pod(rendered("everything"))["spec"]
-    daemon = container(spec, "alluxio-fuse")
+def environment_of(container):
+    return {variable["name"]: variable.get("value") for variable in container["env"]}
+
+
+def test_daemons_in_pods_see_the_mounts_of_the_node():
+    daemon = container(fuse_pod(rendered("everything"))["spec"], "alluxio-fuse")
     mount = {"name": "mounts", "mountPath": "/data/alluxio", "mountPropagation": "Bidirectional"}
     assert mount in daemon["volumeMounts"]
-    environment = {variable["name"]: variable.get("value") for variable in daemon["env"]}
+
+
+@pytest.mark.parametrize("name", ["everything", "process with everything"])
+def test_daemons_are_told_where_and_how_much_to_cache_by_properties_that_they_know(name):
+    if name == "everything":
+        daemon = container(fuse_pod(rendered(name))["spec"], "alluxio-fuse")
+        directory = environment_of(daemon)["ALLUXIO_USER_CLIENT_CACHE_DIRS"]
+    else:
+        daemon = container(one(rendered(name), "DaemonSet")["spec"]["template"]["spec"], "alluxio-csi")
+        directory = daemon["args"][daemon["args"].index("--cache-dir") + 1]
+    assert directory.startswith("/var/cache/alluxio")
+    assert {"name": "cache", "mountPath": "/var/cache/alluxio"} in daemon["volumeMounts"]
+    environment = environment_of(daemon)
     assert environment["ALLUXIO_USER_CLIENT_CACHE_SIZE"] == "100GB"
+    assert environment["ALLUXIO_FUSE_STAGING_SIZE"] == "4GB"
+    assert environment["HTTPS_PROXY"] == "http://proxy:3128"
     known = (ROOT / "docs" / "configuration.md").read_text()
-    for name in environment:
-        if name.startswith("ALLUXIO_"):
-            assert f"`{name.lower().replace('_', '.')}`" in known, f"{name} is no property of the daemon"
+    for variable in environment:
+        if variable.startswith("ALLUXIO_"):
+            name = variable.lower().replace("_", ".")
+            assert f"`{name}`" in known, f"{name} is no property of the daemon"
+
+
+def test_daemons_cache_in_memory_unless_they_are_given_a_size():
+    for name in ("default", "process"):
+        assert "/var/cache/alluxio" not in rendered_text(name)
 
 
 @pytest.mark.parametrize("name, registry, secret", [
@@ -291,7 +317,8 @@ def test_monitors_select_the_pods_and_ports_that_there_are():
     ({"nodePlugin": {"tolerration": []}}, "tolerration"),
     ({"nodePlugin": {"driverRegistrar": {"image": ""}}}, "/nodePlugin/driverRegistrar/image"),
     ({"controllerPlugin": {"replicas": 0}}, "/controllerPlugin/replicas"),
-    ({"fusePod": {"cacheSize": "100 GB"}}, "/fusePod/cacheSize"),
+    ({"daemons": {"cacheSize": "100 GB"}}, "/daemons/cacheSize"),
+    ({"logLevel": "verbose"}, "/logLevel"),
     ({"fusePod": {"resources": {"limit": {}}}}, "limit"),
     ({"driver": {"tokenRequests": [{"audience": "a", "expirationSeconds": 60}]}}, "expirationSeconds"),
     ({"rbac": {"clusterConfigurations": "all"}}, "/rbac/clusterConfigurations"),

@@ -33,6 +33,21 @@ imagePullSecrets:
 {{- end }}
 {{- end }}
 
+{{/* The environment of daemons: variables that are properties. */}}
+{{- define "alluxio-csi.daemonEnvironment" -}}
+{{- with .Values.daemons.stagingSize }}
+- name: ALLUXIO_FUSE_STAGING_SIZE
+  value: {{ . | quote }}
+{{- end }}
+{{- with .Values.daemons.cacheSize }}
+- name: ALLUXIO_USER_CLIENT_CACHE_SIZE
+  value: {{ . | quote }}
+{{- end }}
+{{- with .Values.daemons.env }}
+{{ toYaml . }}
+{{- end }}
+{{- end }}
+
 {{/* Annotations of pods: of Prometheus, and those of the values. Takes root, port, own. */}}
 {{- define "alluxio-csi.podAnnotations" -}}
 {{- $scrape := dict -}}
