@@ -13,7 +13,8 @@ package protocol DaemonRunner: Sendable {
     /// - Parameters:
     ///   - key: Its sharing key.
     ///   - deadline: How long to wait.
-    func stop(_ key: String, within deadline: Duration)
+    /// - Returns: Whether it has ended; else it is still storing what was written.
+    func stop(_ key: String, within deadline: Duration) -> Bool
 
     /// Starts what should run and does not; to be called once a second.
     /// - Parameter wanted: All daemons that are wanted.
@@ -59,10 +60,10 @@ package final class ProcessDaemons: DaemonRunner {
         }
     }
 
-    package func stop(_ key: String, within deadline: Duration) {
-        guard let found = kept.withLock({ $0[key] }) else { return }
+    package func stop(_ key: String, within deadline: Duration) -> Bool {
+        guard let found = kept.withLock({ $0[key] }) else { return true }
         found.keeper.stop()
-        found.ended.wait(atMost: deadline)
+        return found.ended.wait(atMost: deadline)
     }
 
     package func check(_ wanted: [DaemonSpecification]) {
@@ -92,10 +93,12 @@ final class Event: Sendable {
     }
 
     /// Waits until it has happened, or for so long.
-    func wait(atMost time: Duration) {
+    /// - Returns: Whether it has happened.
+    func wait(atMost time: Duration) -> Bool {
         let deadline = MonotonicInstant.now + time
         lock.lock()
         defer { lock.unlock() }
         while !hasHappened, condition.wait(lock, until: deadline) {}
+        return hasHappened
     }
 }

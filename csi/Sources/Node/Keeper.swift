@@ -27,13 +27,16 @@ package final class Keeper: Sendable {
         /// The longest pause between two starts.
         package var pauseMaximum = Duration.seconds(30)
         /// How long the daemon has to store what was written, before its end is forced.
-        package var stopDeadline = Duration.seconds(10)
+        package var stopDeadline = Duration.seconds(110)
         /// Directory of local caches; nil: caches are in memory.
         package var cacheDirectory: String?
 
         /// The default options.
         package init() {}
     }
+
+    /// How long a daemon that is mounted nowhere any more gets to end by itself.
+    private static let leakedAfter = Duration.seconds(2)
 
     private let key: String
     private let files: StateFiles
@@ -83,12 +86,13 @@ package final class Keeper: Sendable {
         while let specification = wanted() {
             let began = ContinuousClock.now
             starts += 1
-            if let process = adopted(specification) ?? started(specification, starts) {
+            let process = adopted(specification) ?? started(specification, starts)
+            if let process {
                 watch(process, specification)
                 reap(process)
             }
             guard wanted() != nil else { break }
-            let pause = backOff.pause(afterRunOf: ContinuousClock.now - began)
+            let pause = backOff.pause(served: process != nil, afterRunOf: ContinuousClock.now - began)
             if pause > .zero { sleep(for: pause) }
         }
         detach(files.places.mountPoint(of: key))
@@ -184,6 +188,9 @@ package final class Keeper: Sendable {
             }
         }
         detach(specification.mountPoint)
+        guard !wait(for: watched, atMost: Self.leakedAfter) else { return }
+        // Somebody has made a namespace meanwhile and keeps a copy of the mount, as nodes do.
+        kill(process, SIGTERM)
         guard !wait(for: watched, atMost: options.stopDeadline) else { return }
         logger.error("the daemon does not end; it is killed", metadata: ["process": "\(process)"])
         kill(process, SIGKILL)
@@ -231,14 +238,25 @@ package final class Keeper: Sendable {
 /// How long to wait before the next start.
 struct BackOff {
     let maximum: Duration
-    private var next = Duration.zero
+    private var next = Duration.seconds(1)
+    private var quickEnds = 0
+
+    /// How many daemons in a row may end soon after they have served before there are pauses.
+    static let quickEndsMaximum = 5
 
     init(maximum: Duration) { self.maximum = maximum }
 
-    /// A daemon that ran for a while is started again at once; one that does not is given more and more time.
-    mutating func pause(afterRunOf time: Duration) -> Duration {
-        if time > .seconds(10) { next = .zero }
-        defer { next = min(maximum, next == .zero ? .seconds(1) : next * 2) }
+    /// A daemon that has served is started again at once, unless it does nothing but end; one that cannot start
+    /// is given more and more time.
+    mutating func pause(served: Bool, afterRunOf time: Duration) -> Duration {
+        if served {
+            quickEnds = time > .seconds(10) ? 0 : quickEnds + 1
+            if quickEnds <= Self.quickEndsMaximum {
+                next = .seconds(1)
+                return .zero
+            }
+        }
+        defer { next = min(maximum, next * 2) }
         return next
     }
 }

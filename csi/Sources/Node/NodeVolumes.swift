@@ -61,8 +61,8 @@ package final class NodeVolumes: Sendable {
         package var patience = Duration.seconds(30)
         /// How long a publish waits for a daemon to serve.
         package var servingDeadline = Duration.seconds(60)
-        /// How long the end of a daemon is waited for.
-        package var stopDeadline = Duration.seconds(20)
+        /// How long a call waits for the end of a daemon, which goes on after it.
+        package var stopDeadline = Duration.seconds(10)
 
         /// The default options.
         package init() {}
@@ -233,7 +233,10 @@ package final class NodeVolumes: Sendable {
             try locks.hold("daemon \(key)", patience: options.stopDeadline) { () throws(VolumeError) in
                 guard !files.records().contains(where: { $0.keys.contains(key) }) else { return }
                 files.unwant(key)
-                runner.stop(key, within: options.stopDeadline)
+                guard runner.stop(key, within: options.stopDeadline) else {
+                    logger.warning("a daemon still stores what was written", metadata: ["key": "\(key)"])
+                    return
+                }
                 let mountPoint = files.places.mountPoint(of: key)
                 try mounts.detachAll(mountPoint)
                 rmdir(mountPoint)
@@ -276,7 +279,7 @@ extension VolumeError {
                 .unauthenticated
             } else if ["AccessDenied", "Forbidden", "403"].contains(where: reason.contains) {
                 .permissionDenied
-            } else if ["NoSuchBucket", "does not exist", "no such bucket"].contains(where: reason.contains) {
+            } else if ["NoSuchBucket", "does not exist", "No such file"].contains(where: reason.contains) {
                 .notFound
             } else {
                 .unavailable
