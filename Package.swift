@@ -27,9 +27,12 @@ let package = Package(
         .executable(name: "alluxio", targets: ["Alluxio"]),
         // What csi/ uses, and below what Fuzz/ does: a package sees another one's targets through its products.
         .library(name: "CLinux", targets: ["CLinux"]),
+        .library(name: "SmallFiles", targets: ["SmallFiles"]),
+        .library(name: "Threading", targets: ["Threading"]),
         .library(name: "CCrypto", targets: ["CCrypto"]),
         .library(name: "HTTPTransport", targets: ["HTTPTransport"]),
         .library(name: "Telemetry", targets: ["Telemetry"]),
+        .library(name: "TestServers", targets: ["TestServers"]),
         .library(name: "FuzzedParts", targets: ["ObjectStore", "PageCache", "CLinux"]),
     ],
     dependencies: [

@@ -43,7 +43,10 @@ let package = Package(
         // A client of the Kubernetes API: as much of it as a node plugin needs.
         .target(
             name: "Kubernetes",
-            dependencies: [root("HTTPTransport"), .product(name: "Yams", package: "Yams")],
+            dependencies: [
+                root("HTTPTransport"), root("SmallFiles"), root("Threading"),
+                .product(name: "Yams", package: "Yams"),
+            ],
             swiftSettings: swift
         ),
         // Mounts, processes and state of one node.
@@ -62,7 +65,15 @@ let package = Package(
             swiftSettings: swift
         ),
         .testTarget(name: "VolumesTests", dependencies: ["Volumes"], swiftSettings: swift),
-        .testTarget(name: "KubernetesTests", dependencies: ["Kubernetes"], swiftSettings: swift),
-        .testTarget(name: "NodeTests", dependencies: ["Node"], swiftSettings: swift),
+        .testTarget(
+            name: "KubernetesTests",
+            dependencies: ["Kubernetes", root("HTTPTransport"), root("TestServers")],
+            swiftSettings: swift
+        ),
+        .testTarget(
+            name: "NodeTests",
+            dependencies: ["Node", "Kubernetes", root("TestServers")],
+            swiftSettings: swift
+        ),
     ]
 )
