@@ -65,14 +65,23 @@ let package = Package(
             swiftSettings: swift
         ),
         .testTarget(name: "VolumesTests", dependencies: ["Volumes"], swiftSettings: swift),
+        // Starts the API server of Tests/rig for tests in Swift.
+        .target(
+            name: "APIServerRig",
+            dependencies: ["Kubernetes", root("HTTPTransport"), root("TestServers")],
+            path: "Tests/APIServerRig",
+            swiftSettings: swift
+        ),
         .testTarget(
             name: "KubernetesTests",
-            dependencies: ["Kubernetes", root("HTTPTransport"), root("TestServers")],
+            dependencies: [
+                "Kubernetes", "APIServerRig", root("HTTPTransport"), root("TestServers"), root("Threading"),
+            ],
             swiftSettings: swift
         ),
         .testTarget(
             name: "NodeTests",
-            dependencies: ["Node", "Kubernetes", root("TestServers")],
+            dependencies: ["Node", "Kubernetes", "APIServerRig"],
             swiftSettings: swift
         ),
     ]
