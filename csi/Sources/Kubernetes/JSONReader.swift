@@ -12,8 +12,8 @@ public struct JSONError: Error, Hashable, Sendable, CustomStringConvertible {
 extension JSON {
     /// Reads one value.
     /// - Parameter bytes: The text, UTF-8; blanks around the value are skipped.
-    /// - Throws: ``JSONError`` for anything that RFC 8259 does not allow, for more than one value, and for more
-    ///   than ``depthMaximum`` values inside each other. Of members with one name the last counts.
+    /// - Throws: ``JSONError`` for anything that RFC 8259 does not allow, for more than one value, and for
+    ///   more than ``depthMaximum`` values inside each other. Of members with one name the last counts.
     public init(reading bytes: some Sequence<UInt8>) throws(JSONError) {
         var reader = JSONReader(bytes: Array(bytes))
         self = try reader.whole()

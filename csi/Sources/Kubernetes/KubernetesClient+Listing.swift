@@ -16,9 +16,10 @@ extension KubernetesClient {
     ///   - selection: Which of them.
     ///   - deadline: When to give up.
     ///   - cancellation: What ends the call early; nil for nothing.
-    /// - Returns: The objects, none if there are none. If a page comes so late that the API server has forgotten
-    ///   the list, the list begins again, once, without pages.
-    /// - Throws: ``KubernetesError``; ``KubernetesError/unusable(_:)`` for more objects than the options allow.
+    /// - Returns: The objects, none if there are none. If a page comes so late that the API server has
+    ///   forgotten the list, the list begins again, once, without pages.
+    /// - Throws: ``KubernetesError``; ``KubernetesError/unusable(_:)`` for more objects than the options
+    ///   allow.
     public func list(
         _ resource: KubernetesResource,
         in namespace: String?,

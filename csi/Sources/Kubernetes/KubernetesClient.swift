@@ -24,9 +24,9 @@ public struct KubernetesClientOptions: Sendable {
 
 /// Asks the API server of a Kubernetes cluster.
 ///
-/// Any thread may call it; a call waits on the caller's thread, at most until its deadline, so async code calls
-/// it through a pool of threads. 429, 5xx and failures of the connection are tried again until the deadline, also
-/// of what changes something: then ``KubernetesError/alreadyExists(_:)`` of a create and
+/// Any thread may call it; a call waits on the caller's thread, at most until its deadline, so async code
+/// calls it through a pool of threads. 429, 5xx and failures of the connection are tried again until the
+/// deadline, also of what changes something: then ``KubernetesError/alreadyExists(_:)`` of a create and
 /// ``KubernetesError/notFound(_:)`` of a delete may tell of the call's own first try.
 public final class KubernetesClient: Sendable {
     /// The namespace of who asks.

@@ -4,8 +4,8 @@
 public enum KubernetesError: Error, Hashable, Sendable, CustomStringConvertible {
     /// There is no such object (404).
     case notFound(String)
-    /// There is an object of this name already (409); perhaps made by a try of this very call whose answer was
-    /// lost.
+    /// There is an object of this name already (409); perhaps made by a try of this very call whose answer
+    /// was lost.
     case alreadyExists(String)
     /// The object is another one by now (409): its uid or version differs from what was asked for.
     case conflict(String)
@@ -17,7 +17,8 @@ public enum KubernetesError: Error, Hashable, Sendable, CustomStringConvertible 
     case gone(String)
     /// The request is wrong (400, 405, 415, 422, or found before it was sent); repeating it does not help.
     case invalid(String)
-    /// The API server cannot be reached, answers 429 or 5xx, or a deadline passed; repeating it later may help.
+    /// The API server cannot be reached, answers 429 or 5xx, or a deadline passed; repeating it later may
+    /// help.
     case unavailable(String)
     /// The answer is nothing this client understands, or larger than its limit.
     case unusable(String)

@@ -3,7 +3,8 @@
 /// Checked before a name becomes part of a path, so that none leads to another object than it says. Pure
 /// functions; any thread may call them.
 public enum KubernetesNames {
-    /// Whether text is a label of RFC 1123, as namespaces have: at most 63 of `a-z 0-9 -`, first and last no `-`.
+    /// Whether text is a label of RFC 1123, as namespaces have: at most 63 of `a-z 0-9 -`, first and last no
+    /// `-`.
     /// - Parameter text: Any text.
     /// - Returns: Whether it is one; `false` for no text.
     public static func isLabel(_ text: String) -> Bool {
@@ -13,7 +14,8 @@ public enum KubernetesNames {
             && bytes.allSatisfy { isLowerOrDigit($0) || $0 == UInt8(ascii: "-") }
     }
 
-    /// Whether text is a subdomain of RFC 1123, as most objects have: labels with `.` between, at most 253 bytes.
+    /// Whether text is a subdomain of RFC 1123, as most objects have: labels with `.` between, at most 253
+    /// bytes.
     /// - Parameter text: Any text.
     /// - Returns: Whether it is one; `false` for no text. The labels may be longer than 63 bytes each, as the
     ///   API server has it.
@@ -27,8 +29,8 @@ public enum KubernetesNames {
         }
     }
 
-    /// Whether text may be the value of a label: at most 63 of `A-Z a-z 0-9 - _ .`, first and last a letter or
-    /// digit.
+    /// Whether text may be the value of a label: at most 63 of `A-Z a-z 0-9 - _ .`, first and last a letter
+    /// or digit.
     /// - Parameter text: Any text.
     /// - Returns: Whether it may; `true` for no text.
     public static func isLabelValue(_ text: String) -> Bool {

@@ -13,8 +13,8 @@ struct LineSplitter {
     /// Takes a piece.
     /// - Parameters:
     ///   - bytes: The piece.
-    ///   - onLine: Gets each line that ends in it, without its end; empty ones are left out. Returns whether to
-    ///     go on.
+    ///   - onLine: Gets each line that ends in it, without its end; empty ones are left out. Returns whether
+    ///     to go on.
     /// - Returns: Whether to go on.
     mutating func take(_ bytes: UnsafeRawBufferPointer, onLine: ([UInt8]) -> Bool) -> Bool {
         var rest = bytes[...]

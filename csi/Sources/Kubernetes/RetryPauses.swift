@@ -13,8 +13,8 @@ struct RetryPauses {
         next = first
     }
 
-    /// The pause after one more failure: twice the last one, or what the server asks for, spread by half so that
-    /// the plugins of a cluster do not come back together.
+    /// The pause after one more failure: twice the last one, or what the server asks for, spread by half so
+    /// that the plugins of a cluster do not come back together.
     /// - Parameters:
     ///   - asked: What the server asked for, or nil.
     ///   - left: The time before the deadline.

@@ -9,7 +9,8 @@ extension ServerAccess {
 
     /// The API server of the cluster that this pod is in, asked as the pod's service account.
     /// - Parameters:
-    ///   - environment: The environment; `KUBERNETES_SERVICE_HOST` and `KUBERNETES_SERVICE_PORT` are looked at.
+    ///   - environment: The environment; `KUBERNETES_SERVICE_HOST` and `KUBERNETES_SERVICE_PORT` are looked
+    ///     at.
     ///   - folder: The folder with `token`, `ca.crt` and `namespace`.
     /// - Returns: The access; its token is read when it is used.
     /// - Throws: ``KubernetesError/configuration(_:)`` if this is no pod, or one without a service account.
@@ -21,8 +22,8 @@ extension ServerAccess {
             let port = environment["KUBERNETES_SERVICE_PORT"], UInt16(port) != nil
         else {
             throw .configuration(
-                "KUBERNETES_SERVICE_HOST and KUBERNETES_SERVICE_PORT are not set: this is no pod of a cluster;"
-                    + " name a kubeconfig instead"
+                "KUBERNETES_SERVICE_HOST and KUBERNETES_SERVICE_PORT are not set: this is no pod of a "
+                    + "cluster; name a kubeconfig instead"
             )
         }
         let authorities = try contents("\(folder)/ca.crt")

@@ -8,8 +8,8 @@ extension ServerAccess {
     ///   - context: Which of its contexts; nil for `current-context`.
     ///   - allowsUnchecked: Whether `insecure-skip-tls-verify` is obeyed instead of refused.
     /// - Returns: The access.
-    /// - Throws: ``KubernetesError/configuration(_:)`` if the file cannot be read, names something that is not
-    ///   in it, or wants what this client does not do: programs and plugins for credentials, passwords,
+    /// - Throws: ``KubernetesError/configuration(_:)`` if the file cannot be read, names something that is
+    ///   not in it, or wants what this client does not do: programs and plugins for credentials, passwords,
     ///   impersonation, proxies, another name for TLS.
     public static func kubeconfig(
         _ path: String,

@@ -9,8 +9,9 @@ public struct YAMLError: Error, Hashable, Sendable, CustomStringConvertible {
 extension JSON {
     /// Reads a YAML document as Kubernetes does: what JSON has no word for is text.
     /// - Parameter yaml: One document; JSON is YAML too. An empty one is `null`.
-    /// - Throws: ``YAMLError`` for what is no YAML, for several documents, for keys that are no text, for more
-    ///   than ``depthMaximum`` values inside each other, and for aliases that make too many values of a few.
+    /// - Throws: ``YAMLError`` for what is no YAML, for several documents, for keys that are no text, for
+    ///   more than ``depthMaximum`` values inside each other, and for aliases that make too many values of a
+    ///   few.
     public init(yaml: String) throws(YAMLError) {
         let node: Node?
         do {

@@ -68,6 +68,14 @@ package final class APIServerRig: Sendable {
         try handle("put", ["resource": .string(resource), "namespace": .string(namespace), "item": object])
     }
 
+    /// Waits until the container `alluxio-fuse` of a pod has printed something.
+    package func wait(forLine text: String, of pod: String) throws {
+        try process.wait(for: "'\(text)' in the log of \(pod)") {
+            let log = SupervisedProcess.read("\(folder)/logs/\(pod).alluxio-fuse.log") ?? []
+            return String(decoding: log, as: UTF8.self).contains(text)
+        }
+    }
+
     /// The requests so far: method, path and status.
     package func requests() throws -> [String] {
         (try handle("requests").array ?? []).compactMap(\.string)

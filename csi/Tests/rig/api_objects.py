@@ -1,4 +1,4 @@
-"""The objects of the test API server: versions, selectors, lists by pages, and what happened since a version."""
+"""The objects of the test API server: versions, selectors, lists by pages, and what happened since."""
 
 import base64
 import copy

@@ -1,12 +1,12 @@
-"""A Kubernetes API server for tests: as much of one as the plugin uses, over TLS, with a kubelet for each node.
+"""A Kubernetes API server for tests: as much as the plugin uses, over TLS, with a kubelet for each node.
 
     with ApiServer(folder, nodes=["node-a"]) as server:
-        server.put("configmaps", "alluxio-operator", {"metadata": {"name": "alluxio-csi-fuse-pod"}, "data": {...}})
+        server.put("configmaps", "alluxio-operator", {"metadata": {"name": "a"}, "data": {...}})
         run(plugin, env=server.environment(), ...)          # or --kubeconfig server.kubeconfig
 
 `folder` gets `ca.crt`, `serviceaccount/` as a pod has it, `kubeconfig` and `logs/` of containers. From other
-languages: `api_server.py FOLDER --node NAME`, and POST /rig/NAME with a JSON object of arguments, for `put`, `answer`,
-`cut`, `forbid`, `forget`, `rotate`, `evict`, `requests`, `delay_starts`, `break_images`.
+languages: `api_server.py FOLDER --node NAME`, and POST /rig/HANDLE with a JSON object of arguments, for
+each of `HANDLES` and `requests`.
 """
 
 import argparse
@@ -34,6 +34,7 @@ PATH = re.compile(
     r"/(?P<resource>[a-z]+)(?:/(?P<name>[^/]+)(?P<status>/status)?)?"
 )
 NAME = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")
+HANDLES = "put", "answer", "cut", "forbid", "forget", "rotate", "evict", "delay_starts", "break_images"
 CERTIFICATES = """
 cd "$1"
 curve="ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes"
@@ -41,19 +42,21 @@ openssl req -x509 -newkey $curve -days 2 -subj /CN=authority -keyout ca.key -out
 for who in server client; do
     openssl req -newkey $curve -subj /CN=$who -keyout $who.key -out $who.csr
     printf 'subjectAltName=IP:127.0.0.1,DNS:localhost\\n' >$who.ext
-    openssl x509 -req -in $who.csr -CA ca.crt -CAkey ca.key -CAcreateserial -days 2 -extfile $who.ext -out $who.crt
+    openssl x509 -req -in $who.csr -CA ca.crt -CAkey ca.key -CAcreateserial -days 2 -extfile $who.ext \\
+        -out $who.crt
 done
 """
 
 
 class ApiServer:
-    """The server, its state, and its handles for tests; `stop` ends every process that its kubelets started."""
+    """The server, its state, its handles for tests; `stop` ends all processes that its kubelets started."""
 
     def __init__(self, folder, nodes=(), namespace="alluxio-operator", bookmark=1.0, **kubelet):
         self.folder, self.namespace, self.bookmark = os.path.abspath(folder), namespace, bookmark
         os.makedirs(f"{self.folder}/logs", exist_ok=True)
         os.makedirs(f"{self.folder}/serviceaccount", exist_ok=True)
-        subprocess.run(["bash", "-ec", CERTIFICATES, "certificates", self.folder], check=True, capture_output=True)
+        make = ["bash", "-ec", CERTIFICATES, "certificates", self.folder]
+        subprocess.run(make, check=True, capture_output=True)
         self.objects, self.requests, self.token = Objects(), [], None
         self.is_down = False
         self._faults, self._forbidden, self._lock = [], set(), threading.Lock()
@@ -241,7 +244,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         api = self.server.api
         if name == "requests":
             return list(api.requests)
-        if name not in ("put", "answer", "cut", "forbid", "forget", "rotate", "evict", "delay_starts", "break_images"):
+        if name not in HANDLES:
             raise ApiError(404, "NotFound", f"the rig has no {name}")
         return getattr(api, name)(**arguments) or {}
 
@@ -265,7 +268,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
         verb = verb or ("get" if name else "watch" if query.get("watch") == "1" else "list")
         api = self.server.api
         if api.is_forbidden(verb, resource):
-            raise ApiError(403, "Forbidden", f'{resource} is forbidden: User "rig" cannot {verb} resource "{resource}"')
+            who = f'User "rig" cannot {verb} resource "{resource}"'
+            raise ApiError(403, "Forbidden", f"{resource} is forbidden: {who}")
         if verb == "watch":
             self._watch(resource, namespace, query)
         elif verb == "list":
@@ -282,7 +286,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def _create(self, resource, namespace, item):
         if resource == "pods":
             containers = item.get("spec", {}).get("containers") or []
-            if not containers or not all(container.get("name") and container.get("image") for container in containers):
+            if not containers or not all(one.get("name") and one.get("image") for one in containers):
                 raise ApiError(422, "Invalid", "Pod is invalid: spec.containers: Required value")
             item["status"] = {"phase": "Pending"}
         self._send(201, self.server.api.objects.create(resource, namespace, item))
@@ -292,9 +296,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
         item = api.objects.get(resource, namespace, name)
         wanted = options.get("preconditions", {}).get("uid")
         if wanted and wanted != item["metadata"]["uid"]:
-            raise ApiError(409, "Conflict", f"the UID in the precondition ({wanted}) does not match the UID in record")
-        grace = options.get("gracePeriodSeconds", item.get("spec", {}).get("terminationGracePeriodSeconds", 30))
-        has_kubelet = item.get("spec", {}).get("nodeName") in api.kubelets
+            raise ApiError(409, "Conflict", f"the UID in the precondition ({wanted}) is not the record's")
+        spec = item.get("spec", {})
+        grace = options.get("gracePeriodSeconds", spec.get("terminationGracePeriodSeconds", 30))
+        has_kubelet = spec.get("nodeName") in api.kubelets
         is_over = item.get("status", {}).get("phase") in ("Failed", "Succeeded")
         if resource != "pods" or grace == 0 or not has_kubelet or is_over:
             api.objects.remove(resource, namespace, name)
@@ -319,7 +324,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
                 else:
                     target[key] = value
         status = {"status": patch.get("status", {})}
-        self._send(200, self.server.api.objects.change(resource, namespace, name, lambda item: merge(item, status)))
+        objects = self.server.api.objects
+        self._send(200, objects.change(resource, namespace, name, lambda item: merge(item, status)))
 
     def _list(self, resource, namespace, query):
         selection = Selection(query.get("labelSelector", ""), query.get("fieldSelector", ""))

@@ -1,7 +1,7 @@
 """A kubelet that runs the containers of pods as processes of this machine.
 
-A container's command starts with the pod's environment and nothing else; what it would have mounted is where it is
-on the machine already. When its first process ends everything in its session is killed, as in a container.
+A container's command starts with the pod's environment and nothing else; what it would have mounted is where
+it is on the machine already. When its first process ends, all of its session is killed, as in a container.
 """
 
 import ctypes
@@ -175,7 +175,8 @@ class Container:
     def status(self):
         return {
             "name": self.spec["name"], "image": self.spec.get("image", ""), "state": self._state,
-            "lastState": self._last, "ready": "running" in self._state, "restartCount": max(self.starts - 1, 0),
+            "lastState": self._last, "ready": "running" in self._state,
+            "restartCount": max(self.starts - 1, 0),
         }
 
     def end(self, grace):
@@ -202,7 +203,8 @@ class Container:
         kubelet = self.pod.kubelet
         pause, error = 0.0, kubelet.image_error
         if error:
-            self._state = {"waiting": {"reason": error, "message": f"Back-off pulling {self.spec.get('image')}"}}
+            message = f"Back-off pulling {self.spec.get('image')}"
+            self._state = {"waiting": {"reason": error, "message": message}}
             self.pod.report()
             self._ending.wait()
             return

@@ -40,7 +40,8 @@ package struct DaemonPod: Hashable, Sendable {
 
     /// Its name: at most 63 bytes, so that it is its host name too.
     ///
-    /// Pods of all nodes are in one namespace, and each node may have one of a key: the name must tell them apart.
+    /// Pods of all nodes are in one namespace, and each node may have one of a key: the name must tell them
+    /// apart.
     package var name: String { "alluxio-fuse-\(key)-\(Self.hash(node))" }
 
     /// Its labels.

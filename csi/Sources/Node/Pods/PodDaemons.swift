@@ -2,8 +2,8 @@ package import Kubernetes
 
 /// Makes, finds and deletes the pods that keep the daemons of one node.
 ///
-/// Keeps no state: what there is, is asked of the API server. Any thread may call; a call waits on the caller's
-/// thread until its deadline at most. Two calls for one key at a time do no harm.
+/// Keeps no state: what there is, is asked of the API server. Any thread may call; a call waits on the
+/// caller's thread until its deadline at most. Two calls for one key at a time do no harm.
 package struct PodDaemons: Sendable {
     private let client: KubernetesClient
     /// The plugin's namespace, which has the template and all pods.
@@ -24,8 +24,8 @@ package struct PodDaemons: Sendable {
 
     /// Makes the pod of a daemon, unless it is there.
     ///
-    /// One that is terminating is waited for, one that has ended for good (evicted) is deleted, and then another
-    /// one is made. A pod that is there stays as it is, also if the template has changed since.
+    /// One that is terminating is waited for, one that has ended for good (evicted) is deleted, and then
+    /// another one is made. A pod that is there stays as it is, also if the template has changed since.
     /// - Parameters:
     ///   - daemon: Which; on this node.
     ///   - directory: The daemon's directory, as the container sees it.
@@ -58,8 +58,8 @@ package struct PodDaemons: Sendable {
     ///   - daemon: Which.
     ///   - deadline: When to give up.
     /// - Returns: The pod as it runs.
-    /// - Throws: ``PodDaemonError``; ``PodDaemonError/notRunning(_:)`` with what it waits for, at the deadline, or
-    ///   at once if the pod is gone, ends or has ended.
+    /// - Throws: ``PodDaemonError``; ``PodDaemonError/notRunning(_:)`` with what it waits for, at the
+    ///   deadline, or at once if the pod is gone, ends or has ended.
     package func waitUntilRunning(
         _ daemon: DaemonPod,
         by deadline: ContinuousClock.Instant

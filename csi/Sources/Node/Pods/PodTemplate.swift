@@ -1,6 +1,7 @@
 package import Kubernetes
 
-/// What an administrator says of the pods that daemons run in: ConfigMap `alluxio-csi-fuse-pod`, key `pod.yaml`.
+/// What an administrator says of the pods that daemons run in: ConfigMap `alluxio-csi-fuse-pod`, key
+/// `pod.yaml`.
 ///
 /// A pod, without what the plugin knows better. A value, no I/O.
 package struct PodTemplate: Hashable, Sendable {
@@ -8,7 +9,8 @@ package struct PodTemplate: Hashable, Sendable {
     package static let configMap = "alluxio-csi-fuse-pod"
     /// The name in it.
     package static let entry = "pod.yaml"
-    /// The annotation with the service accounts that a volume may choose from, separated by commas; `*` is any.
+    /// The annotation with the service accounts that a volume may choose from, separated by commas; `*` is
+    /// any.
     ///
     /// The accounts are those of the plugin's namespace. Without it a volume may not choose.
     package static let accountsAnnotation = "csi.alluxio.com/service-accounts"
@@ -74,7 +76,8 @@ package struct PodTemplate: Hashable, Sendable {
     }
 
     private func metadata(of daemon: DaemonPod, in namespace: String) -> JSON {
-        // Of the template's own metadata only these two: a name, an owner or a finalizer of it would be wrong.
+        // Of the template's own metadata only these two: a name, an owner or a finalizer of it would be
+        // wrong.
         var labels = pod[path: "metadata", "labels"]?.object ?? [:]
         for (name, value) in daemon.labels { labels[name] = .string(value) }
         var metadata: JSON = [

@@ -18,7 +18,7 @@ struct PodDaemonsTests {
             spec:
               terminationGracePeriodSeconds: 5
               containers:
-                - {name: alluxio-fuse, image: i, command: [sh, -c, '\(script)']}
+                - {name: alluxio-fuse, image: i, command: [sh, -c, \(JSON.string(script).text)]}
             """
         try rig.put(
             "configmaps",
@@ -61,10 +61,11 @@ struct PodDaemonsTests {
     }
 
     @Test func `a terminating pod is waited for, and another one is made after it`() throws {
-        let (rig, pods) = try prepared("trap '' TERM; while :; do sleep 0.1; done")
+        let (rig, pods) = try prepared("trap '' TERM; echo ready; while :; do sleep 0.1; done")
         defer { withExtendedLifetime(rig) {} }
         let first = try pods.ensure(daemon, directory: "/d", by: .seconds(20))
         _ = try pods.waitUntilRunning(daemon, by: .seconds(20))
+        try rig.wait(forLine: "ready", of: daemon.name)
         try pods.remove(daemon, waits: false, by: .seconds(20))
         let late = #expect(throws: PodDaemonError.self) {
             try pods.ensure(daemon, directory: "/d", by: .seconds(2))
@@ -106,6 +107,19 @@ struct PodDaemonsTests {
             #expect(error?.description.contains("not the plugin's") == true)
         }
         #expect(try pods.all(by: .seconds(20)).isEmpty)
+    }
+
+    @Test func `only pods of this node that were made for a key are the plugin's`() throws {
+        let (rig, pods) = try prepared()
+        _ = try pods.ensure(daemon, directory: "/d", by: .seconds(20))
+        let template = try PodTemplate(yaml: "spec: {containers: [{name: alluxio-fuse, image: i}]}")
+        let elsewhere = DaemonPod(key: "0a1b", node: "elsewhere")
+        var byHand = try template.pod(for: elsewhere, in: Self.namespace, directory: "/d")
+        try rig.put("pods", Self.namespace, byHand)
+        byHand["metadata"]?["name"] = "by-hand"
+        byHand["spec"]?["nodeName"] = .string(APIServerRig.node)
+        try rig.put("pods", Self.namespace, byHand)
+        #expect(try pods.all(by: .seconds(20)).values.map(\.metadata.name) == [daemon.name])
     }
 
     @Test func `what keeps a pod from running is told at the deadline`() throws {

@@ -25,7 +25,7 @@ import Testing
 
     @Test func `the pod is the template's, with what the plugin knows better`() throws {
         let metadata =
-            "{labels: {team: t, csi.alluxio.com/key: z}, annotations: {a: b}, generateName: g, finalizers: [f]}"
+            "{labels: {team: t, csi.alluxio.com/key: z}, annotations: {a: b}, generateName: g, uid: u}"
         let pod = try template(metadata).pod(for: daemon, in: "operator", directory: "/run/d")
         #expect(pod["apiVersion"] == "v1" && pod["kind"] == "Pod")
         #expect(
