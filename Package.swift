@@ -30,6 +30,7 @@ let package = Package(
         .library(name: "HTTPTransport", targets: ["HTTPTransport"]),
         .library(name: "SmallFiles", targets: ["SmallFiles"]),
         .library(name: "Telemetry", targets: ["Telemetry"]),
+        .library(name: "TestServers", targets: ["TestServers"]),
         .library(name: "Threading", targets: ["Threading"]),
         .library(name: "FuzzedParts", targets: ["ObjectStore", "PageCache", "CLinux"]),
     ],

@@ -44,7 +44,10 @@ let package = Package(
         // A client of the Kubernetes API: as much of it as a node plugin needs.
         .target(
             name: "Kubernetes",
-            dependencies: [root("HTTPTransport"), .product(name: "Yams", package: "Yams")],
+            dependencies: [
+                root("HTTPTransport"), root("SmallFiles"), root("Threading"),
+                .product(name: "Yams", package: "Yams"),
+            ],
             swiftSettings: swift
         ),
         // System calls on mounts that the C library has no names for.
@@ -70,7 +73,24 @@ let package = Package(
             swiftSettings: swift
         ),
         .testTarget(name: "VolumesTests", dependencies: ["Volumes"], swiftSettings: swift),
-        .testTarget(name: "KubernetesTests", dependencies: ["Kubernetes"], swiftSettings: swift),
-        .testTarget(name: "NodeTests", dependencies: ["Node"], swiftSettings: swift),
+        // Starts the API server of Tests/rig for tests in Swift.
+        .target(
+            name: "APIServerRig",
+            dependencies: ["Kubernetes", root("HTTPTransport"), root("TestServers")],
+            path: "Tests/APIServerRig",
+            swiftSettings: swift
+        ),
+        .testTarget(
+            name: "KubernetesTests",
+            dependencies: [
+                "Kubernetes", "APIServerRig", root("HTTPTransport"), root("TestServers"), root("Threading"),
+            ],
+            swiftSettings: swift
+        ),
+        .testTarget(
+            name: "NodeTests",
+            dependencies: ["Node", "Kubernetes", "APIServerRig"],
+            swiftSettings: swift
+        ),
     ]
 )

@@ -1,5 +1,8 @@
 #include "curl_shim.h"
 
+#include <limits.h>
+#include <openssl/err.h>
+#include <openssl/pem.h>
 #include <openssl/ssl.h>
 #include <openssl/x509.h>
 #include <time.h>
@@ -20,6 +23,11 @@ CURLcode alluxio_curl_set_text(CURL *easy, CURLoption option, const char *value)
 
 CURLcode alluxio_curl_set_pointer(CURL *easy, CURLoption option, const void *value) {
     return curl_easy_setopt(easy, option, value);
+}
+
+CURLcode alluxio_curl_set_bytes(CURL *easy, CURLoption option, const void *bytes, size_t count) {
+    struct curl_blob blob = {(void *)bytes, count, CURL_BLOB_COPY};
+    return curl_easy_setopt(easy, option, &blob);
 }
 
 CURLcode alluxio_curl_set_list(CURL *easy, CURLoption option, struct curl_slist *value) {
@@ -158,6 +166,24 @@ void *alluxio_curl_load_trust(const char *file) {
     if (store == NULL) return NULL;
     int loaded = file != NULL ? X509_STORE_load_file(store, file) : X509_STORE_set_default_paths(store);
     if (loaded != 1) {
+        X509_STORE_free(store);
+        return NULL;
+    }
+    return store;
+}
+
+void *alluxio_curl_read_trust(const void *text, size_t count) {
+    BIO *input = count <= INT_MAX ? BIO_new_mem_buf(text, (int)count) : NULL;
+    X509_STORE *store = input != NULL ? X509_STORE_new() : NULL;
+    int added = 0;
+    for (X509 *one; store != NULL && (one = PEM_read_bio_X509(input, NULL, NULL, NULL)) != NULL;) {
+        added += X509_STORE_add_cert(store, one);
+        X509_free(one);
+    }
+    // The end of the text is an error to OpenSSL; left in the queue it would be taken for the handshake's.
+    ERR_clear_error();
+    BIO_free(input);
+    if (store != NULL && added == 0) {
         X509_STORE_free(store);
         return NULL;
     }

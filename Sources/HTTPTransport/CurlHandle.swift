@@ -69,6 +69,8 @@ final class CurlHandle: @unchecked Sendable {
         }
         alluxio_curl_set_text(easy, CURLOPT_SSLCERT, options.clientCertificateFile)
         alluxio_curl_set_text(easy, CURLOPT_SSLKEY, options.clientKeyFile)
+        set(CURLOPT_SSLCERT_BLOB, copyOf: options.clientCertificateText)
+        set(CURLOPT_SSLKEY_BLOB, copyOf: options.clientKeyText)
         if !options.usesProxies { alluxio_curl_set_text(easy, CURLOPT_NOPROXY, "*") }
         alluxio_curl_set_pointer(easy, CURLOPT_ERRORBUFFER, errorText)
         alluxio_curl_set_receivers(easy, Exchange.onHeaderLine, Exchange.onBodyBytes, watch)
@@ -77,6 +79,11 @@ final class CurlHandle: @unchecked Sendable {
 
     func set(_ option: CURLoption, _ value: Int) {
         alluxio_curl_set_long(easy, option, value)
+    }
+
+    private func set(_ option: CURLoption, copyOf bytes: [UInt8]?) {
+        guard let bytes else { return }
+        bytes.withUnsafeBytes { _ = alluxio_curl_set_bytes(easy, option, $0.baseAddress, $0.count) }
     }
 
     /// What one run of a request came to.
@@ -214,6 +221,12 @@ final class TrustStore: @unchecked Sendable {
     init?(file: String?) {
         guard let store = alluxio_curl_load_trust(file) else { return nil }
         self.store = store
+    }
+
+    init?(text: [UInt8]) {
+        let read = text.withUnsafeBytes { alluxio_curl_read_trust($0.baseAddress, $0.count) }
+        guard let read else { return nil }
+        store = read
     }
 
     deinit { alluxio_curl_free_trust(store) }

@@ -19,10 +19,18 @@ public struct HTTPTransportOptions: Sendable {
     public var idleConnectionsMaximum = 64
     /// A PEM file of certificate authorities to trust instead of the system's; nil for the system's.
     public var certificateAuthorityFile: String?
+    /// The same as PEM text, which goes before ``certificateAuthorityFile``; nil for none.
+    public var certificateAuthorityText: [UInt8]?
     /// A PEM file with the certificate that this side shows to TLS servers; nil for none.
     public var clientCertificateFile: String?
     /// A PEM file with the unencrypted key of ``clientCertificateFile``; nil if that file holds it too.
     public var clientKeyFile: String?
+    /// The certificate that this side shows as PEM text, which goes before ``clientCertificateFile``; nil for
+    /// none.
+    public var clientCertificateText: [UInt8]?
+    /// The unencrypted key of the certificate that this side shows as PEM text, which goes before
+    /// ``clientKeyFile``; nil for none.
+    public var clientKeyText: [UInt8]?
     /// How long a connection is silent before the kernel asks whether the peer is there, in whole seconds;
     /// nil for the system's usual 60 s.
     public var keepAliveIdle: Duration?
@@ -249,13 +257,14 @@ public final class HTTPTransport: Sendable {
     }
 
     private func sharedTrust() throws(TransportError) -> TrustStore {
-        let file = options.certificateAuthorityFile
+        let (text, file) = (options.certificateAuthorityText, options.certificateAuthorityFile)
         let store: TrustStore? = trust.withLock { trust in
-            if trust == nil { trust = TrustStore(file: file) }
+            if trust == nil { trust = text.map { TrustStore(text: $0) } ?? TrustStore(file: file) }
             return trust
         }
         guard let store else {
-            throw .untrusted("no certificate authority can be read from \(file ?? "the system's directory")")
+            let place = text != nil ? "the PEM text that was given" : file ?? "the system's directory"
+            throw .untrusted("no certificate authority can be read from \(place)")
         }
         return store
     }

@@ -41,6 +41,8 @@ CURLcode alluxio_curl_set_long(CURL *easy, CURLoption option, long value);
 CURLcode alluxio_curl_set_offset(CURL *easy, CURLoption option, int64_t value);
 CURLcode alluxio_curl_set_text(CURL *easy, CURLoption option, const char *value);
 CURLcode alluxio_curl_set_pointer(CURL *easy, CURLoption option, const void *value);
+/// Sets an option to a copy of some bytes.
+CURLcode alluxio_curl_set_bytes(CURL *easy, CURLoption option, const void *bytes, size_t count);
 CURLcode alluxio_curl_set_list(CURL *easy, CURLoption option, struct curl_slist *value);
 
 /// Sets header and body callbacks, and the stall watch.
@@ -78,6 +80,9 @@ long alluxio_curl_get_long(CURL *easy, CURLINFO info);
 /// on. Returns an opaque store, or NULL if the file cannot be read or holds no certificate. NULL loads the
 /// system's bundle. Never freed: there is one for each transport.
 void *alluxio_curl_load_trust(const char *file);
+
+/// As alluxio_curl_load_trust, from PEM text in memory; NULL if it holds no certificate.
+void *alluxio_curl_read_trust(const void *text, size_t count);
 
 /// Lets a handle trust exactly the authorities of `store`.
 CURLcode alluxio_curl_share_trust(CURL *easy, void *store);

@@ -1,4 +1,5 @@
 import CoreMetrics
+import Kubernetes
 import Logging
 import Node
 import Synchronization
@@ -10,28 +11,49 @@ extension NodeCommand {
     func makeVolumes() throws -> WatchedVolumes {
         let places = NodePlaces(mounts: mounts, kubelet: kubelet)
         let files = try StateFiles(places: places)
-        var keeping = Keeper.Options()
-        keeping.program = program
-        keeping.cacheDirectory = cache
-        let runner = ProcessDaemons(files: files, options: keeping, logger: Logger(label: "keeper"))
+        let access = ClusterAccess(kubeconfig: kubeconfig)
         var options = NodeVolumes.Options()
         options.rules.allowsLocalStores = allowsLocalStores
         options.rules.allowsDriverIdentityInline = allowsDriverIdentityInline
+        let clusters: any ClusterProperties
+        do throws(KubernetesError) {
+            clusters = KubernetesClusters(try access.client())
+        } catch {
+            guard mode == .process else { throw error }
+            clusters = NoClusters(reason: error.description)
+        }
         let volumes = NodeVolumes(
             files: files,
             mounts: Mounts(),
-            runner: runner,
-            clusters: NoClusters(),
+            runner: try makeRunner(files, access),
+            clusters: clusters,
             options: options,
             logger: Logger(label: "volumes")
         )
         return WatchedVolumes(volumes)
     }
+
+    private func makeRunner(_ files: StateFiles, _ access: ClusterAccess) throws -> any DaemonRunner {
+        let logger = Logger(label: "keeper")
+        switch mode {
+        case .pod:
+            let pods = PodDaemons(try access.client(), namespace: namespace, node: node)
+            return PodRunner(pods: pods, files: files, logger: logger)
+        case .process:
+            var keeping = Keeper.Options()
+            keeping.program = program
+            keeping.cacheDirectory = cache
+            return ProcessDaemons(files: files, options: keeping, logger: logger)
+        }
+    }
 }
 
-struct NoClusters: ClusterProperties {
+/// Where there is no API server, as on a node without Kubernetes.
+private struct NoClusters: ClusterProperties {
+    let reason: String
+
     func properties(namespace: String, cluster: String) throws(VolumeError) -> String {
-        throw VolumeError(.unavailable, "there is no Kubernetes API to ask for the cluster '\(namespace)/\(cluster)'")
+        throw VolumeError(.unavailable, "nobody can be asked for the cluster '\(namespace)/\(cluster)': \(reason)")
     }
 }
 

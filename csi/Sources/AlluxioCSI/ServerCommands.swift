@@ -6,7 +6,6 @@ import Logging
 import CoreMetrics
 import NIOPosix
 import Node
-import Synchronization
 import Telemetry
 import Volumes
 
@@ -78,10 +77,14 @@ struct ControllerCommand: AsyncParsableCommand {
 
     @OptionGroup var server: ServerOptions
 
+    @Option(help: "A kubeconfig; without it the pod's own service account is used.")
+    var kubeconfig: String?
+
     func run() async throws {
         let registry = server.prepare()
         let health = Health { nil }
-        try await server.serve([IdentityService(health: health), ControllerService(known: KnownVolumes())], health, registry)
+        let known = KnownVolumes(directory: ClusterAccess(kubeconfig: kubeconfig).directory())
+        try await server.serve([IdentityService(health: health), ControllerService(known: known)], health, registry)
     }
 }
 

@@ -16,6 +16,9 @@ package protocol DaemonRunner: Sendable {
     /// - Returns: Whether it has ended; else it is still storing what was written.
     func stop(_ key: String, within deadline: Duration) -> Bool
 
+    /// Why nobody keeps a daemon yet, for whoever has waited for it in vain; nil: somebody does.
+    func trouble(of key: String) -> String?
+
     /// Starts what should run and does not; to be called once a second.
     /// - Parameter wanted: All daemons that are wanted.
     func check(_ wanted: [DaemonSpecification])
@@ -65,6 +68,8 @@ package final class ProcessDaemons: DaemonRunner {
         found.keeper.stop()
         return found.ended.wait(atMost: deadline)
     }
+
+    package func trouble(of key: String) -> String? { nil }
 
     package func check(_ wanted: [DaemonSpecification]) {
         for specification in wanted {

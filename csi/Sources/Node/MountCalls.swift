@@ -17,6 +17,8 @@ package enum MountCalls {
         let root = csi_open_place(mountPoint)
         guard root >= 0 else { throw failure("cannot open '\(mountPoint)'", -root) }
         defer { close(root) }
+        var status = stat()
+        guard fstatat(root, "", &status, csi_empty_path()) == 0 else { throw unanswered(mountPoint, errno) }
         let path = directory.joined(separator: "/")
         let place = directory.isEmpty ? root : csi_open_inside(root, path)
         guard place >= 0 else {

@@ -27,8 +27,7 @@ extension NodeVolumes {
                 isReadOnly: request.isReadOnly || MountOptions.isReadOnly(attributes.options)
             )
             do throws(VolumeError) {
-                try awaitServing(key)
-                try show(target)
+                try serveAndShow(target)
                 if target != shown { try files.keep(before.with(target)) }
             } catch {
                 if shown == nil { takeBack(before, path, key) }
@@ -75,6 +74,20 @@ extension NodeVolumes {
             throw error
         }
         return specification.key
+    }
+
+    /// Waits until the daemon serves, and binds its mount; again if it died just between.
+    private func serveAndShow(_ target: VolumeRecord.Target) throws(VolumeError) {
+        let deadline = ContinuousClock.now + options.servingDeadline
+        while true {
+            try awaitServing(target.key, by: deadline)
+            do throws(VolumeError) {
+                return try show(target)
+            } catch {
+                guard error.kind == .failedPrecondition, ContinuousClock.now < deadline else { throw error }
+                usleep(100_000)
+            }
+        }
     }
 
     private func show(_ target: VolumeRecord.Target) throws(VolumeError) {

@@ -250,16 +250,18 @@ package final class NodeVolumes: Sendable {
 
     /// Waits until a daemon serves.
     /// - Throws: ``VolumeError`` with the daemon's own line.
-    func awaitServing(_ key: String) throws(VolumeError) {
-        let deadline = ContinuousClock.now + options.servingDeadline
+    func awaitServing(_ key: String, by deadline: ContinuousClock.Instant) throws(VolumeError) {
         while true {
             let status = files.status(of: key)
-            if status?.state == .serving, MountInfoTable.current().top(at: files.places.mountPoint(of: key))?.isOurs == true {
-                return
-            }
+            let mountPoint = files.places.mountPoint(of: key)
+            if status?.state == .serving, MountInfoTable.current().top(at: mountPoint)?.isOurs == true { return }
             if let status, status.state == .failed { throw VolumeError(daemon: status) }
             guard ContinuousClock.now < deadline else {
-                throw VolumeError(.deadlineExceeded, "the daemon does not serve after \(options.servingDeadline)")
+                let trouble = runner.trouble(of: key).map { ": \($0)" } ?? ""
+                throw VolumeError(
+                    .deadlineExceeded,
+                    "the daemon does not serve after \(options.servingDeadline)\(trouble)"
+                )
             }
             usleep(5000)
         }
