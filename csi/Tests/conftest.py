@@ -58,6 +58,44 @@ def node(place):
 
 
 @pytest.fixture
+def api(place):
+    """An API server with a kubelet for the node, and the template of FUSE pods."""
+    sys.path.append(os.path.join(HERE, "rig"))
+    from api_server import ApiServer
+    from driver.plugin import program
+
+    server = ApiServer(os.path.join(place, "api"), nodes=["node-1"])
+    daemon = os.path.dirname(program("alluxio-fuse", "ALLUXIO_FUSE"))
+    template = f"""
+apiVersion: v1
+kind: Pod
+spec:
+  containers:
+    - name: alluxio-fuse
+      image: alluxio-fuse
+      command: ["{program("alluxio-csi", "ALLUXIO_CSI")}"]
+      env:
+        - name: PATH
+          value: "{daemon}:{os.environ["PATH"]}"
+"""
+    item = {"metadata": {"name": "alluxio-csi-fuse-pod"}, "data": {"pod.yaml": template}}
+    server.put("configmaps", "alluxio-operator", item)
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def pod_node(place, api):
+    """A node whose plugin runs daemons in pods."""
+    from driver.plugin import Node
+
+    made = Node(place, ["--allow-local-stores", "--kubeconfig", api.kubeconfig], mode="pod")
+    yield made
+    if made.process.poll() is None:
+        made.stop()
+
+
+@pytest.fixture
 def pod(place):
     """Makes pods that show a target."""
     from driver.pods import Pod

@@ -15,6 +15,7 @@ extension NodeCommand {
         var options = NodeVolumes.Options()
         options.rules.allowsLocalStores = allowsLocalStores
         options.rules.allowsDriverIdentityInline = allowsDriverIdentityInline
+        options.servingDeadline = .seconds(max(1, servingSeconds))
         let clusters: any ClusterProperties
         do throws(KubernetesError) {
             clusters = KubernetesClusters(try access.client())

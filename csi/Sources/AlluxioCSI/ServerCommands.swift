@@ -129,6 +129,9 @@ struct NodeCommand: AsyncParsableCommand {
     @Option(help: "A kubeconfig; without it the pod's own service account is used.")
     var kubeconfig: String?
 
+    @Option(name: .customLong("serving-seconds"), help: "How long a publish waits for a daemon to serve.")
+    var servingSeconds = 60
+
     @Flag(name: .customLong("allow-local-stores"), help: "Allow volumes of file:///directory, which show the node's files.")
     var allowsLocalStores = false
 

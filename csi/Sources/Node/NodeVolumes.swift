@@ -281,7 +281,7 @@ extension VolumeError {
                 .unauthenticated
             } else if ["AccessDenied", "Forbidden", "403"].contains(where: reason.contains) {
                 .permissionDenied
-            } else if ["NoSuchBucket", "does not exist", "No such file"].contains(where: reason.contains) {
+            } else if ["does not exist", "there is no such"].contains(where: reason.contains) {
                 .notFound
             } else {
                 .unavailable

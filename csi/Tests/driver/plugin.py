@@ -24,8 +24,9 @@ def program(name, variable):
 class Node:
     """A node: shared mounts, a kubelet's directory, and the plugin, which may be killed and started again."""
 
-    def __init__(self, place, options=(), environment=None):
+    def __init__(self, place, options=(), environment=None, mode="process"):
         self.place = place
+        self.mode = mode
         self.mounts = os.path.join(place, "alluxio")
         self.kubelet = os.path.join(place, "kubelet")
         for folder in (self.mounts, self.kubelet):
@@ -44,7 +45,7 @@ class Node:
     def start(self):
         command = [
             program("alluxio-csi", "ALLUXIO_CSI"), "node", "--endpoint", f"unix://{self.socket}",
-            "--node-id", "node-1", "--mode", "process", "--mount-dir", self.mounts, "--kubelet-dir", self.kubelet,
+            "--node-id", "node-1", "--mode", self.mode, "--mount-dir", self.mounts, "--kubelet-dir", self.kubelet,
             "--http-port", str(self.port), "--http-host", "127.0.0.1", "--log-level", "debug",
             "--program", program("alluxio-fuse", "ALLUXIO_FUSE"), *self.options,
         ]  # fmt: skip

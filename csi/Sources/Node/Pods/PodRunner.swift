@@ -23,7 +23,13 @@ package final class PodRunner: DaemonRunner {
         (self.pods, self.files, self.logger) = (pods, files, logger)
     }
 
+    /// Asks nobody if the daemon serves already.
     package func start(_ specification: DaemonSpecification) throws(VolumeError) {
+        if files.status(of: specification.key)?.state == .serving,
+            MountInfoTable.current().top(at: specification.mountPoint)?.isOurs == true
+        {
+            return
+        }
         do throws(PodDaemonError) {
             _ = try pods.ensure(
                 pod(of: specification.key, specification.cluster),
