@@ -154,7 +154,7 @@ let package = Package(
         .testTarget(name: "ThreadingTests", dependencies: ["Threading"], swiftSettings: swift),
         .testTarget(
             name: "MetadataTests",
-            dependencies: ["Metadata", "Pages", "Threading", "SeededRandom"],
+            dependencies: ["Metadata", "Pages", "Threading", "CLinux", "SeededRandom"],
             swiftSettings: swift
         ),
         .testTarget(

@@ -10,6 +10,7 @@ import time
 
 from clients import Client
 from measures import MIB, Run
+from rig import processes
 
 SMALL_BYTES = 10 << 10
 SMALL_PER_FOLDER = 250
@@ -76,10 +77,13 @@ def await_stored(stage, bucket, count, size):
 
 def run(stage, contender, endpoint, count, size, write, send):
     """Runs one measure in a new bucket: `write(folder of a mount)` or `send(client, bucket)`."""
+    server = stage.server.process.pid
+    before = processes.cpu_seconds(server)
     with stage.new_bucket() as bucket:
         if isinstance(contender, Client):
             with Run() as timed:
                 send(contender, bucket)
+            timed.server = processes.cpu_seconds(server) - before
             await_stored(stage, bucket, count, size)
             return timed
         mounted = contender.mount_for_writing(endpoint, bucket)
@@ -88,6 +92,7 @@ def run(stage, contender, endpoint, count, size, write, send):
                 write(mounted)
                 if contender.keeps_objects:
                     await_stored(stage, bucket, count, size)
+            timed.server = processes.cpu_seconds(server) - before
             return timed
         finally:
             mounted.stop()
@@ -106,7 +111,12 @@ def large(stage, contender, endpoint, count, size):
         lambda client, bucket: client.send_large(endpoint, bucket, names, size),
     )
     total = size * count / MIB
-    figures = {"MiB/s": total / timed.seconds, "CPU s/GiB": timed.cpu / (total / 1024)}
+    gib = total / 1024
+    figures = {
+        "MiB/s": total / timed.seconds,
+        "CPU s/GiB": timed.cpu / gib,
+        "server's CPU s/GiB": timed.server / gib,
+    }
     if timed.mounted:
         figures["peak RSS MiB"] = timed.peak
     return figures
@@ -146,7 +156,11 @@ def small(stage, contender, endpoint, writers, total):
         write,
         lambda client, bucket: client.send_small(endpoint, bucket, names, SMALL_BYTES, writers),
     )
-    figures = {"files/s": total / timed.seconds, "CPU ms/file": timed.cpu * 1000 / total}
+    figures = {
+        "files/s": total / timed.seconds,
+        "CPU ms/file": timed.cpu * 1000 / total,
+        "server's CPU ms/file": timed.server * 1000 / total,
+    }
     if timed.mounted:
         figures["peak RSS MiB"] = timed.peak
     return figures

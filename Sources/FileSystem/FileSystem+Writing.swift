@@ -359,17 +359,6 @@ extension FileSystem {
         file.setTimes(nil)
     }
 
-    /// Sends parts on the pool, a few at a time.
-    private func sendAhead(_ writer: Writer) {
-        guard writer.beginSending() else { return }
-        let isAccepted = pool.submit(.ahead) { [self] in
-            let goesOn = writer.sendAhead()
-            writer.endSending()
-            if goesOn { sendAhead(writer) }
-        }
-        if !isAccepted { writer.endSending() }
-    }
-
     /// The path of a node; the root's for one that is gone.
     func path(of node: Node) -> RelativePath { (try? inodes.find(node.id).path) ?? .root }
 

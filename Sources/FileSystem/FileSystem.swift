@@ -1,6 +1,7 @@
 import CoreMetrics
 public import Metadata
 public import Pages
+import Synchronization
 import Threading
 
 /// POSIX behaviour over a namespace and a page source.
@@ -16,6 +17,8 @@ public final class FileSystem: Sendable {
     let namespace: any Namespace
     let pages: any PageSource
     let pool: WaitingPool
+    /// How many parts of files are being sent ahead.
+    let partsSending = Atomic(0)
     let options: FileSystemOptions
     /// What changes need; nil if the mount is for reading only.
     let writing: WritingParts?

@@ -122,6 +122,8 @@ public enum AttributePresence: Sendable {
 public struct StagedContents: Sendable {
     /// Reads bytes of the base version; asked only for spans inside of `kept`.
     public typealias BaseReader = @Sendable (_ span: Span, _ sink: SpanSink) throws(StoreError) -> Void
+    /// Gives the CRC-32C of staged bytes if it is known without reading them; any thread may ask.
+    public typealias Sums = @Sendable (_ span: Span) -> UInt32?
 
     /// The version whose bytes are kept in part; nil if none are.
     public var base: FileVersion?
@@ -131,6 +133,8 @@ public struct StagedContents: Sendable {
     public var size: Int64
     /// The staging file, open for reading; stays open and unchanged during the commit.
     public var staged: Int32
+    /// Knows sums of what is staged.
+    public var sums: Sums
     /// Reads what is kept.
     public var readBase: BaseReader
 
@@ -140,18 +144,21 @@ public struct StagedContents: Sendable {
     ///   - kept: What is kept of it: in order, not overlapping, inside of both sizes.
     ///   - size: The new length in bytes.
     ///   - staged: The staging file, open for reading.
+    ///   - sums: Knows sums of what is staged.
     ///   - readBase: Reads what is kept.
     public init(
         base: FileVersion?,
         kept: [Span],
         size: Int64,
         staged: Int32,
+        sums: @escaping Sums = { _ in nil },
         readBase: @escaping BaseReader
     ) {
         self.base = base
         self.kept = kept
         self.size = size
         self.staged = staged
+        self.sums = sums
         self.readBase = readBase
     }
 }
@@ -163,7 +170,7 @@ public struct StagedContents: Sendable {
 /// `commit` or `abandon`; `touched` and `sendAhead` may be called meanwhile by others and then do nothing.
 public protocol ContentUpload: AnyObject, Sendable {
     /// Whether a whole part of the staged bytes before `end` has not been sent: if so, a call of
-    /// ``sendAhead(to:from:)`` on a pool thread is worth it. Never waits.
+    /// ``sendAhead(to:from:sums:)`` on a pool thread is worth it. Never waits.
     /// - Parameter end: Bytes before it are staged, and were written in order from 0.
     /// - Returns: `true` if there is something to send.
     func wantsToSend(before end: Int64) -> Bool
@@ -172,8 +179,9 @@ public protocol ContentUpload: AnyObject, Sendable {
     /// - Parameters:
     ///   - end: Bytes before it are staged, and will probably not change.
     ///   - staged: The staging file.
+    ///   - sums: Knows sums of what is staged.
     /// - Throws: What the store said. The commit tries again; the error may be ignored.
-    func sendAhead(to end: Int64, from staged: Int32) throws(StoreError)
+    func sendAhead(to end: Int64, from staged: Int32, sums: StagedContents.Sums) throws(StoreError)
 
     /// Says that bytes were written again, so that parts with them, if sent, are out of date. Never waits.
     /// - Parameter span: What was written, or cut off.

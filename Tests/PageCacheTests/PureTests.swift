@@ -16,14 +16,15 @@ import Testing
     }
 
     @Test func `the instruction and the table agree at every length and place`() {
-        let bytes = Truth(.test("crc", size: 20_000)).bytes(Span(offset: 0, count: 20_000))
+        let bytes = Truth(.test("crc", size: 80_000)).bytes(Span(offset: 0, count: 80_000))
         bytes.withUnsafeBytes { bytes in
-            for length in [1, 7, 8, 9, 63, 4095, 4096, 4097, 12_288, 12_289, 19_990] {
+            // From 24 KiB on three runs are summed at a time.
+            for length in [1, 7, 8, 9, 63, 4095, 4096, 4097, 12_288, 12_289, 24_576, 24_577, 79_990] {
                 for start in 0..<9 {
                     let from = bytes.baseAddress.map { $0 + start }
                     let whole = linux_crc32c_portable(0, from, length)
                     #expect(linux_crc32c(0, from, length) == whole)
-                    var sums = [UInt32](repeating: 0, count: 5)
+                    var sums = [UInt32](repeating: 0, count: 20)
                     linux_crc32c_pieces(from, length, 4096, &sums)
                     for piece in 0...(length - 1) / 4096 {
                         let part = from.map { $0 + piece * 4096 }
@@ -34,6 +35,47 @@ import Testing
                 }
             }
         }
+    }
+}
+
+@Suite struct JoinedSumsTests {
+    @Test func `the sums of two runs give that of both together`() {
+        let bytes = Truth(.test("joined", size: 70_000)).bytes(Span(offset: 0, count: 70_000))
+        bytes.withUnsafeBytes { bytes in
+            let whole = linux_crc32c_portable(0, bytes.baseAddress, bytes.count)
+            for cut in [0, 1, 2, 255, 256, 4096, 65_535, 69_999, 70_000] {
+                let first = linux_crc32c(0, bytes.baseAddress, cut)
+                let second = linux_crc32c(0, bytes.baseAddress.map { $0 + cut }, bytes.count - cut)
+                #expect(linux_crc32c_joined(first, second, UInt64(bytes.count - cut)) == whole)
+            }
+        }
+    }
+
+    @Test func `a run may be longer than 32 bits of its length can say`() {
+        // Zeros after a sum, doubled until there are 2^40 of them.
+        var zeros = linux_crc32c(0, [0], 1)
+        var sum = linux_crc32c(0, [1], 1)
+        var count: UInt64 = 1
+        while count < 1 << 40 {
+            sum = linux_crc32c_joined(sum, zeros, count)
+            zeros = linux_crc32c_joined(zeros, zeros, count)
+            count *= 2
+        }
+        // 1 + (1 + 2 + ... + 2^39) bytes: the same in one step.
+        #expect(sum == linux_crc32c_joined(linux_crc32c(0, [1], 1), zerosSum(count - 1), count - 1))
+    }
+
+    /// The sum of so many zeros.
+    private func zerosSum(_ count: UInt64) -> UInt32 {
+        var (sum, power, powerCount): (UInt32, UInt32, UInt64) = (0, linux_crc32c(0, [0], 1), 1)
+        var left = count
+        while left > 0 {
+            if left & 1 == 1 { sum = linux_crc32c_joined(sum, power, powerCount) }
+            power = linux_crc32c_joined(power, power, powerCount)
+            powerCount *= 2
+            left >>= 1
+        }
+        return sum
     }
 }
 

@@ -4,14 +4,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-// Memory, checksums and positioned file I/O for the page cache.
-
-// CRC-32C (Castagnoli) of `count` bytes, continued from `seed` (0 to begin). By the CPU's instruction if any.
-uint32_t linux_crc32c(uint32_t seed, const void *bytes, size_t count);
-// The same without the CPU's instruction; for comparison.
-uint32_t linux_crc32c_portable(uint32_t seed, const void *bytes, size_t count);
-// The CRC-32C of each piece of `piece` bytes (the last may be shorter). `sums` has room for all of them.
-void linux_crc32c_pieces(const void *bytes, size_t count, size_t piece, uint32_t *sums);
+// Memory and positioned file I/O for the page cache.
 
 // Address space without memory behind it yet: readable and writable. NULL if the kernel refuses.
 void *linux_memory_reserve(size_t bytes);

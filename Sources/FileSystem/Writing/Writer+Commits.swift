@@ -29,6 +29,7 @@ extension Writer {
             kept: base == nil ? [] : state.extents.kept,
             size: state.extents.size,
             staged: staged.descriptor,
+            sums: { [self] in sum(of: $0) },
             readBase: { span, sink throws(StoreError) in
                 guard let base else { throw .corrupt("nothing is kept of a file that has no base") }
                 try base.copy(span, into: sink)
@@ -85,6 +86,8 @@ extension Writer {
         idle.broadcast()
     }
 
+    private func sum(of span: Span) -> UInt32? { locked { $0.sums.sum(of: span) } }
+
     /// Takes the right to send a part; a few may at a time.
     func beginSending() -> Bool {
         locked { state in
@@ -105,7 +108,7 @@ extension Writer {
         let (upload, end, isIdle) = locked { ($0.upload, $0.inOrderEnd, !$0.isCommitting) }
         guard isIdle, let upload else { return false }
         do throws(StoreError) {
-            try upload.sendAhead(to: end, from: staged.descriptor)
+            try upload.sendAhead(to: end, from: staged.descriptor) { [self] in sum(of: $0) }
         } catch {
             return false
         }

@@ -28,6 +28,8 @@ final class Writer: Sendable {
         var source: FileVersion?
         var condition: ChangeCondition
         var upload: (any ContentUpload)?
+        /// Of what is staged.
+        var sums = StagedSums()
         /// Bytes before it were written in order, so that they may be sent ahead.
         var inOrderEnd: Int64 = 0
         var isCommitting = false
@@ -71,7 +73,7 @@ final class Writer: Sendable {
     /// From how many bytes on a new file is sent while it is written.
     private static let sendsFrom: Int64 = 16 << 20
     /// The most parts of one file that are sent ahead at a time.
-    static let sendingMaximum = 4
+    static let sendingMaximum = 6
     /// How long a change waits for a commit under way.
     private static let commitDeadline = Duration.seconds(300)
 
@@ -106,7 +108,15 @@ final class Writer: Sendable {
         let span = Span(offset: offset, count: bytes.count)
         return try change(mayWait: mayWait) { state throws(FileSystemError) in
             try reserve(for: span, state.extents, mayWait: mayWait)
-            try staged.write(bytes, at: offset)
+            do throws(FileSystemError) {
+                try staged.write(bytes, at: offset)
+            } catch {
+                // Some of the bytes may be there.
+                state.sums.forget(span)
+                state.upload?.touched(span)
+                throw error
+            }
+            state.sums.wrote(bytes, at: offset)
             if offset <= state.inOrderEnd, span.end > state.inOrderEnd { state.inOrderEnd = span.end }
             let before = state.extents.size
             state.extents.wrote(span)
@@ -128,6 +138,7 @@ final class Writer: Sendable {
                 try self.staged.erase(Span(from: size, to: before))
                 state.extents.resize(to: size)
                 self.staged.giveBack(staged - state.extents.stagedBytes)
+                state.sums.forget(Span(from: size, to: before))
                 state.inOrderEnd = min(state.inOrderEnd, size)
             } else {
                 try reserve(for: Span(from: before, to: size), state.extents, mayWait: mayWait, isHole: true)
@@ -149,6 +160,7 @@ final class Writer: Sendable {
             try reserve(for: span, state.extents, mayWait: mayWait, isHole: true)
             try staged.extend(to: span.end)
             try staged.erase(span)
+            state.sums.forget(span)
             state.extents.wrote(span)
             state.upload?.touched(span)
         }

@@ -31,8 +31,8 @@ final class AttributedUpload: ContentUpload {
 
     func wantsToSend(before end: Int64) -> Bool { upload.wantsToSend(before: end) }
 
-    func sendAhead(to end: Int64, from staged: Int32) throws(StoreError) {
-        try upload.sendAhead(to: end, from: staged)
+    func sendAhead(to end: Int64, from staged: Int32, sums: StagedContents.Sums) throws(StoreError) {
+        try upload.sendAhead(to: end, from: staged, sums: sums)
     }
 
     func touched(_ span: Span) { upload.touched(span) }

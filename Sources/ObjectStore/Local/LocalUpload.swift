@@ -37,7 +37,7 @@ final class LocalUpload: ContentUpload {
 
     func wantsToSend(before end: Int64) -> Bool { false }
 
-    func sendAhead(to end: Int64, from staged: Int32) throws(StoreError) {}
+    func sendAhead(to end: Int64, from staged: Int32, sums: StagedContents.Sums) throws(StoreError) {}
 
     func touched(_ span: Span) {}
 

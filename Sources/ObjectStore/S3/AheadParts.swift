@@ -66,6 +66,27 @@ struct AheadParts {
         }
     }
 
+    /// The places from 0 of the parts that a commit need not send.
+    ///
+    /// Those on their way are among them, for as long as all of these count: a part must not be sent again
+    /// beside an older sending of it, which might arrive last.
+    /// - Parameter isUsable: Whether the commit can use a part of this place.
+    /// - Returns: nil if the commit has to wait first.
+    func usable(where isUsable: (Int) -> Bool) -> Set<Int>? {
+        var places = Set<Int>()
+        for (index, slot) in slots {
+            switch slot {
+            case .sent: if isUsable(index) { places.insert(index) }
+            case .sending:
+                guard isUsable(index) else { return nil }
+                places.insert(index)
+            case .sendingInVain: return nil
+            case .void: break
+            }
+        }
+        return places
+    }
+
     /// The parts that count, by their place from 0.
     var sent: [Int: S3Part] {
         slots.compactMapValues { if case .sent(let part) = $0 { part } else { nil } }

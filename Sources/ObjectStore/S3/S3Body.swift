@@ -20,7 +20,7 @@ struct S3Body: Sendable {
         }
     }
 
-    /// How much is read at a time to make a checksum, in bytes.
+    /// The most that is read at a time to make a checksum, in bytes.
     private static let bufferBytes = 256 << 10
 
     let pieces: [Piece]
@@ -28,8 +28,12 @@ struct S3Body: Sendable {
     let count: Int64
     /// The offset of each piece in the body.
     private let starts: [Int64]
+    /// Their CRC-32C, if it was known before.
+    private let knownSum: UInt32?
 
-    init(_ pieces: [Piece]) {
+    /// Puts pieces together; a sum that is not known is made when it is asked for.
+    init(_ pieces: [Piece], crc32c: UInt32? = nil) {
+        knownSum = crc32c
         self.pieces = pieces.filter { $0.count > 0 }
         var starts: [Int64] = []
         var end: Int64 = 0
@@ -83,6 +87,7 @@ struct S3Body: Sendable {
 
     /// CRC-32C of all bytes, or nil if a file cannot be read.
     func crc32c() -> UInt32? {
+        if let knownSum { return knownSum }
         var sum: UInt32 = 0
         return forEachBuffer { sum = linux_crc32c(sum, $0.baseAddress, $0.count) } ? sum : nil
     }
@@ -103,7 +108,10 @@ struct S3Body: Sendable {
             memory.withUnsafeBytes { body($0) }
             return true
         }
-        let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: Self.bufferBytes, alignment: 16)
+        let buffer = UnsafeMutableRawBufferPointer.allocate(
+            byteCount: Int(min(count, Int64(Self.bufferBytes))),
+            alignment: 16
+        )
         defer { buffer.deallocate() }
         var offset: Int64 = 0
         while offset < count {

@@ -57,7 +57,7 @@ final class S3ContentUpload: ContentUpload, @unchecked Sendable {
         locked { if !isClosed { ahead.touched(span) } }
     }
 
-    func sendAhead(to end: Int64, from staged: Int32) throws(StoreError) {
+    func sendAhead(to end: Int64, from staged: Int32, sums: StagedContents.Sums) throws(StoreError) {
         guard let index = locked({ isClosed ? nil : ahead.begin(before: end) }) else { return }
         var part: S3Part?
         var target: S3Multipart?
@@ -69,7 +69,10 @@ final class S3ContentUpload: ContentUpload, @unchecked Sendable {
             }
         }
         let span = store.changing.schedule.span(of: index)
-        let content = S3Body([.file(descriptor: staged, offset: span.offset, count: span.count)])
+        let content = S3Body(
+            [.file(descriptor: staged, offset: span.offset, count: span.count)],
+            crc32c: sums(span)
+        )
         let upload = try begun { metadata(nil) }
         target = upload
         do throws(S3ChangeFailure) {
@@ -116,8 +119,8 @@ final class S3ContentUpload: ContentUpload, @unchecked Sendable {
         attributes: POSIXAttributes?
     ) throws(StoreError) -> Attributes {
         locked { isClosed = true }
-        drain()
         defer {
+            drain()
             discard()
             locked { isClosed = isAbandoned }
         }
@@ -128,6 +131,7 @@ final class S3ContentUpload: ContentUpload, @unchecked Sendable {
             // The store has forgotten the upload: everything is sent again, once.
             guard error == .notFound else { throw error }
         }
+        drain()
         discard()
         do throws(StoreError) {
             return try attempt(contents, condition, fields)
@@ -172,19 +176,14 @@ final class S3ContentUpload: ContentUpload, @unchecked Sendable {
         _ fields: Metadata
     ) throws(StoreError) -> Attributes {
         let key = try store.newKey(of: path)
-        let sent = locked { ahead.sendingCount == 0 ? ahead.sent : [:] }
-        let schedule = store.changing.schedule
-        let usable = sent.filter { index, _ in
-            let span = schedule.span(of: index)
-            return contents.kept.allSatisfy { $0.end <= span.offset || $0.offset >= span.end }
-        }
+        let usable = awaitUsable(contents)
         let plan: PartPlan
         do throws(StoreError) {
             plan = try PartPlan(
                 size: contents.size,
                 kept: copyable(contents),
-                sent: Set(usable.keys),
-                schedule: schedule
+                sent: usable,
+                schedule: store.changing.schedule
             )
         } catch {
             throw named(error)
@@ -194,13 +193,26 @@ final class S3ContentUpload: ContentUpload, @unchecked Sendable {
             return try store.put(content, key: key, if: condition, metadata: fields)
         }
         let upload = try begun { fields }
-        let parts = try bring(plan, contents, usable, upload)
+        let parts = try bring(plan, contents, upload)
         let made = try store.complete(upload, parts, if: condition, size: contents.size)
         let early = locked { () -> Metadata in
             self.upload = nil
             return begunWith
         }
         return described(made, fields, insteadOf: early)
+    }
+
+    /// The parts that need not be sent, counted from 0: what is on its way may still fail.
+    private func awaitUsable(_ contents: StagedContents) -> Set<Int> {
+        let schedule = store.changing.schedule
+        func isUsable(_ index: Int) -> Bool {
+            let span = schedule.span(of: index)
+            return span.end <= contents.size
+                && contents.kept.allSatisfy { $0.end <= span.offset || $0.offset >= span.end }
+        }
+        if let places = locked({ ahead.usable(where: isUsable) }) { return places }
+        drain()
+        return locked { ahead.usable(where: isUsable) } ?? []
     }
 
     /// What of the base the store can copy by itself.
@@ -216,19 +228,34 @@ final class S3ContentUpload: ContentUpload, @unchecked Sendable {
     private func bring(
         _ plan: PartPlan,
         _ contents: StagedContents,
-        _ sent: [Int: S3Part],
         _ upload: S3Multipart
     ) throws(StoreError) -> [S3Part] {
         let done = PartResults()
+        bring(plan.parts.filter { $0.source != .sent }, contents, upload, done)
+        drain()
+        let sent = locked { ahead.sent }
+        var failed: [PartPlan.Part] = []
         for part in plan.parts where part.source == .sent {
-            guard let there = sent[part.number - 1] else { continue }
-            _ = done.keep { () throws(StoreError) in there }
+            if let there = sent[part.number - 1] {
+                _ = done.keep { () throws(StoreError) in there }
+            } else {
+                failed.append(part)
+            }
         }
-        let rest = plan.parts.filter { $0.source != .sent }
-        store.changing.inParallel(rest.count) { [self] index in
-            done.keep { () throws(StoreError) in try bring(rest[index], contents, upload) }
-        }
+        bring(failed, contents, upload, done)
         return try done.parts()
+    }
+
+    private func bring(
+        _ parts: [PartPlan.Part],
+        _ contents: StagedContents,
+        _ upload: S3Multipart,
+        _ done: PartResults
+    ) {
+        guard !parts.isEmpty else { return }
+        store.changing.inParallel(parts.count) { [self] index in
+            done.keep { () throws(StoreError) in try bring(parts[index], contents, upload) }
+        }
     }
 
     private func bring(
@@ -259,6 +286,7 @@ final class S3ContentUpload: ContentUpload, @unchecked Sendable {
     private func body(of span: Span, _ contents: StagedContents) throws(StoreError) -> S3Body {
         var pieces: [S3Body.Piece] = []
         var place = span.offset
+        if let sum = contents.sums(span) { return S3Body([staged(span, contents)], crc32c: sum) }
         for kept in contents.kept where kept.end > span.offset && kept.offset < span.end {
             let range = Span(from: max(kept.offset, span.offset), to: min(kept.end, span.end))
             guard !range.isEmpty else { continue }

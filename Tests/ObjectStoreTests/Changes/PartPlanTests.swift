@@ -188,4 +188,19 @@ struct AheadPartsTests {
         #expect(parts.sent.isEmpty && parts.sendingCount == 0)
         #expect(parts.begin(before: 40 * mebibyte) == 1)
     }
+
+    @Test func `a commit uses parts on their way, and waits first if one of them is out of date`() {
+        var parts = AheadParts(schedule: schedule)
+        for _ in 0..<4 { _ = parts.begin(before: 64 * mebibyte) }
+        parts.end(0, part(1))
+        parts.end(3, nil)
+        #expect(parts.usable { _ in true } == [0, 1, 2])
+        #expect(parts.usable { $0 != 0 } == [1, 2])
+        // Its number is needed for other bytes, and the older ones might arrive last.
+        #expect(parts.usable { $0 != 2 } == nil)
+        parts.touched(Span(offset: 20 * mebibyte, count: 1))
+        #expect(parts.usable { _ in true } == nil)
+        parts.end(1, part(2))
+        #expect(parts.usable { _ in true } == [0, 2])
+    }
 }

@@ -1,3 +1,4 @@
+import Glibc
 import HTTPTransport
 import Metadata
 import Pages
@@ -154,6 +155,62 @@ struct S3UploadTests {
         #expect(bench.lines.filter { $0.contains("uploads=") }.count == 1)
         #expect(bench.relay.requests.count == 9)
         #expect(try bench.holds(bytes, "d/file"))
+    }
+
+    @Test func `sums that are known are sent as they are, and the store finds a wrong one`() throws {
+        let bench = try ChangedStore("sums")
+        let bytes = noise(40 * mebibyte)
+        let staged = try StagingFile(bytes)
+        let upload = upload(bench)
+        let wrong: StagedContents.Sums = { _ in 1 }
+        #expect(throws: StoreError.self) {
+            try upload.sendAhead(to: 40 << 20, from: staged.descriptor, sums: wrong)
+        }
+        var sums = StagedSums()
+        bytes.withUnsafeBytes { sums.wrote($0, at: 0) }
+        let known = sums
+        var contents = staged.contents(Int64(bytes.count))
+        let asked = Mutex<[Span]>([])
+        contents.sums = { span in
+            asked.withLock { $0.append(span) }
+            return known.sum(of: span)
+        }
+        _ = try upload.commit(contents, if: .absent, attributes: nil)
+        #expect(asked.withLock { $0.reduce(0) { $0 + $1.count } } == bytes.count)
+        #expect(try bench.bytes("d/file") == bytes)
+    }
+
+    @Test func `a commit sends what is left while a part is on its way, and again what fails`() throws {
+        let bench = try ChangedStore("beside")
+        let isThirdSent = Mutex(false)
+        let firsts = Mutex(0)
+        bench.prepare { _, request in
+            if request.line.contains("partNumber=3&") { isThirdSent.withLock { $0 = true } }
+            guard request.line.contains("partNumber=1&") else { return .pass }
+            let turn = firsts.withLock { count in
+                count += 1
+                return count
+            }
+            guard turn == 1 else { return .pass }
+            for _ in 0..<1000 where !isThirdSent.withLock({ $0 }) { usleep(10_000) }
+            return .answer(403, "<Error><Code>AccessDenied</Code></Error>")
+        }
+        let bytes = noise(40 * mebibyte)
+        let staged = try StagingFile(bytes)
+        let upload = upload(bench)
+        try TestThreads.run(2) { index in
+            if index == 0 {
+                #expect(throws: StoreError.self) {
+                    try upload.sendAhead(to: 40 << 20, from: staged.descriptor)
+                }
+            } else {
+                for _ in 0..<1000 where firsts.withLock({ $0 }) == 0 { usleep(10_000) }
+                _ = try upload.commit(staged.contents(Int64(bytes.count)), if: .absent, attributes: nil)
+            }
+        }
+        #expect(isThirdSent.withLock { $0 })
+        #expect(firsts.withLock { $0 } == 2)
+        #expect(try bench.bytes("d/file") == bytes)
     }
 
     @Test func `what is given up leaves nothing behind`() throws {
