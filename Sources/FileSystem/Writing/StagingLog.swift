@@ -53,6 +53,8 @@ final class StagingLog: Sendable {
                 files[event.file, default: []].append(event)
             }
         }
+        // The log is not cut before they have ended too.
+        state.withLock { $0.live = Set(files.keys) }
         return files
     }
 
