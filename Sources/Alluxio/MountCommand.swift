@@ -104,7 +104,7 @@ struct MountListCommand: ParsableCommand {
 struct MountRemoveCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "remove",
-        abstract: "Takes a mount away; the store stays as it is, and open files are read and written to their end."
+        abstract: "Takes a mount away; the store stays, and open files are read and written to their end."
     )
 
     @Option(help: ArgumentHelp("Where it is mounted.", valueName: "/name"))

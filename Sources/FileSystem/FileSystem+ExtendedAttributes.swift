@@ -134,7 +134,8 @@ extension FileSystem {
         } catch {
             throw FileSystemError(error)
         }
-        guard !path.isRoot, home.holds(path), let now = try? namespace.revalidate(path, known: known.kind) else { return }
+        guard !path.isRoot, home.holds(path), let now = try? namespace.revalidate(path, known: known.kind)
+        else { return }
         followOwn(snapshot.node, path, now)
     }
 

@@ -24,6 +24,7 @@ extension FileSystem {
     ///   - path: The path.
     ///   - patience: Whether to wait.
     ///   - refusal: What is said of a mount point.
+    /// - Returns: The store; it may be changed.
     /// - Throws: ``FileSystemError/readOnly``, `refusal`, or another ``FileSystemError``.
     func changeable(
         _ path: RelativePath,

@@ -7,51 +7,14 @@ import Testing
 
 @testable import AlluxioFuse
 
-/// Two directories with a file each, that are gone when the test ends.
-private final class Scratch {
-    let path: String
-
-    init() {
-        var template = Array("/tmp/mounted-names-XXXXXX".utf8CString)
-        path = template.withUnsafeMutableBufferPointer { name in
-            name.baseAddress.flatMap { mkdtemp($0) }.map { String(cString: $0) } ?? ""
-        }
-        for name in ["a", "b"] {
-            mkdir("\(path)/\(name)", 0o755)
-            mkdir("\(path)/\(name)/d", 0o755)
-            write("contents of \(name)", to: "\(path)/\(name)/d/file")
-        }
-    }
-
-    private func write(_ text: String, to path: String) {
-        let descriptor = open(path, O_CREAT | O_WRONLY, 0o644)
-        _ = text.withCString { Glibc.write(descriptor, $0, strlen($0)) }
-        close(descriptor)
-    }
-
-    deinit {
-        for name in ["a", "b"] {
-            for file in ["d/file", "d/twin", "twin"] { unlink("\(path)/\(name)/\(file)") }
-            rmdir("\(path)/\(name)/d")
-            rmdir("\(path)/\(name)")
-        }
-        rmdir(path)
-    }
-}
-
 @Suite struct MountedNamespaceTests {
-    private let scratch = Scratch()
+    private let scratch = ScratchStores()
 
     private func mounts(_ names: String...) throws -> MountTable {
-        try MountTable(names.map { try MountEntry(path: "/\($0)", ufs: "file://\(scratch.path)/\($0)") })
+        try MountTable(names.map { try scratch.mount($0) })
     }
 
-    private func table(_ mounts: MountTable) throws -> StoreTable {
-        let settings = try Settings(options: OptionList(), environment: [:], file: nil)
-        let table = StoreTable(settings: settings, environment: [:], userAgent: "test")
-        table.take(mounts)
-        return table
-    }
+    private func table(_ mounts: MountTable) throws -> StoreTable { try scratch.table(mounts) }
 
     private func names(_ directory: String, in namespace: MountedNamespace) throws -> [String] {
         var names: [String] = []

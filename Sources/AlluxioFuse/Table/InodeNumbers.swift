@@ -28,7 +28,7 @@ struct InodeNumbers: Sendable {
     /// What the store said of what the table shows.
     func stored(_ native: POSIXAttributes) -> POSIXAttributes { exchanged(native) }
 
-    /// Its own inverse. 0 is no number but says that there is none, so it stays.
+    /// Its own inverse; 0 is no number but says that there is none, so it stays.
     private func exchanged(_ native: POSIXAttributes) -> POSIXAttributes {
         guard native.inode != 0, native.inode != difference else { return native }
         var exchanged = native

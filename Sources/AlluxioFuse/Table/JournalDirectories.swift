@@ -45,7 +45,8 @@ final class JournalDirectories: Sendable {
                 let text = "cannot make \(lease.path): \(String(cString: strerror(errno)))"
                 throw errno == ENOSPC ? .noSpace(text) : .unavailable(text)
             }
-            _ = try? SmallFile.create("\(lease.path)/\(Self.noteName)", Array("\(entry.path) \(entry.ufs)".utf8))
+            let note = Array("\(entry.path) \(entry.ufs)".utf8)
+            _ = try? SmallFile.create("\(lease.path)/\(Self.noteName)", note)
             return lease
         }
         throw .unavailable("\(entry.path): \(Self.numbersMaximum) earlier stores have not finished")

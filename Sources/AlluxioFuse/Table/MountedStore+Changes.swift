@@ -58,9 +58,8 @@ extension MountedStore: WritableStore {
         siblings: Siblings
     ) throws(StoreError) -> Attributes {
         let stored = (path: numbers.stored(known.path), target: known.target.map(numbers.stored))
-        return numbers.shown(
-            try store.rename(changeable(path), to: changeable(target), mode, known: stored, siblings: siblings)
-        )
+        let (from, to) = (try changeable(path), try changeable(target))
+        return numbers.shown(try store.rename(from, to: to, mode, known: stored, siblings: siblings))
     }
 
     func change(

@@ -64,7 +64,7 @@ final class MountedStores: Sendable {
         follow()
     }
 
-    /// The store of a mount, if it is in use. Never waits.
+    /// The store of a mount, if it is in use; never waits.
     func known(_ mount: StoreMount) -> MountedStore? { locked { $0.made[mount.id] } }
 
     /// The store of a mount.
@@ -179,7 +179,9 @@ final class MountedStores: Sendable {
         } catch {
             logger.warning(
                 "changes of a mount wait for the next daemon",
-                metadata: ["mount": "\(mount.entry.path)", "journal": "\(journal.path)", "reason": "\(error)"]
+                metadata: [
+                    "mount": "\(mount.entry.path)", "journal": "\(journal.path)", "reason": "\(error)",
+                ]
             )
         }
     }

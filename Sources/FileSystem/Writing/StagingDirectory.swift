@@ -66,13 +66,14 @@ public final class StagingDirectory: Sendable {
             throw Self.error("cannot keep a log in", path, code)
         }
         self.log = log
-        remnants = Mutex(log.unfinished().map { StagedRemnant(file: $0.key, events: $0.value) })
+        remnants = Mutex(log.unfinished.map { StagedRemnant(file: $0.key, events: $0.value) })
         try Self.makeDirectories(journalDirectory)
         try Self.makeDirectories(lostDirectory)
     }
 
     /// What an earlier daemon left; each once.
     /// - Parameter again: Only those that were put back.
+    /// - Returns: Them; nobody else gets them.
     func takeRemnants(again: Bool = false) -> [StagedRemnant] {
         remnants.withLock { remnants in
             let taken = remnants.filter { $0.isReported || !again }
