@@ -7,8 +7,8 @@ import Pages
 extension FileSystem {
     /// Commits what was promised and never stored, and keeps aside and reports what was not promised.
     ///
-    /// To be called once, when the mount serves; runs on the pool. What is of a store that is not mounted now,
-    /// or does not answer, stays and is tried again.
+    /// To be called once, when the mount serves; runs on the pool. What is of a store that is not mounted
+    /// now, or does not answer, stays and is tried again.
     public func recoverStaged() { recoverStaged(again: false) }
 
     /// The same, or (`again`) only for what could not be stored when it was tried before.

@@ -169,8 +169,8 @@ public final class FileSystem: Sendable {
     /// - Returns: The numbers of the options.
     public func statistics() -> FileSystemStatistics { options.statistics }
 
-    /// Gives back what streams that stopped hold of the read-ahead budget, sets the gauges, and tries again to
-    /// store what an earlier daemon left for a store that was not there.
+    /// Gives back what streams that stopped hold of the read-ahead budget, sets the gauges, and tries again
+    /// to store what an earlier daemon left for a store that was not there.
     ///
     /// To be called once a second by the daemon.
     public func housekeep() {

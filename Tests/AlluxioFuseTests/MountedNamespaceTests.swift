@@ -113,10 +113,8 @@ import Testing
     }
 
     @Test func linksBeforeTheStoresAreAsked() throws {
-        let links = StoreLinks(names: { Renaming(next: $0) }, bytes: { Shouting(next: $0) })
+        let links = StoreLinks(names: { $0 }, bytes: { Shouting(next: $0) })
         let namespace = MountedNamespace(table: try table(mounts("a")), links: links)
-        #expect(try names("a", in: namespace) == ["renamed"])
-        #expect(try names("", in: namespace) == ["a"])
         #expect(try text("a/d/file", in: namespace) == "CONTENTS OF A")
     }
 
@@ -133,31 +131,6 @@ import Testing
                 }
                 if let failure { throw failure }
             }
-        }
-    }
-
-    /// A link that shows every name as another one.
-    private struct Renaming: MetadataSource {
-        let next: any MetadataSource
-
-        func uri(of path: RelativePath) -> UFSURI { next.uri(of: path) }
-
-        func attributes(of path: RelativePath, known: EntryKind?) throws(StoreError) -> Attributes {
-            try next.attributes(of: path, known: known)
-        }
-
-        func list(
-            _ directory: RelativePath,
-            from token: ListingToken?,
-            into sink: EntrySink
-        ) throws(StoreError) -> ListingPage {
-            try next.list(directory, from: token) { _, attributes in
-                Array("renamed".utf8).withUnsafeBytes { sink($0, attributes) }
-            }
-        }
-
-        func linkTarget(of path: RelativePath) throws(StoreError) -> [UInt8] {
-            try next.linkTarget(of: path)
         }
     }
 }

@@ -261,7 +261,7 @@ final class MountedStores: Sendable {
         let entries = table.stores.mounted.map(\.entry).filter { !$0.isReadOnly }
         for (path, mount) in journals.orphans(besides: entries) {
             logger.warning(
-                "changes are kept for a mount that is not there or is read-only; mount it again to finish them",
+                "changes are kept for a mount that is not there or is read-only",
                 metadata: ["mount": "\(mount)", "journal": "\(path)"]
             )
         }
