@@ -31,12 +31,15 @@ struct MountAddCommand: ParsableCommand {
     @Option(help: ArgumentHelp("A setting of the store. May come again.", valueName: "key=value"))
     var option: [String] = []
 
+    @Flag(help: "Nobody may write to the store through this mount: every change is refused.")
+    var readonly = false
+
     @OptionGroup var arguments: SettingsArguments
 
     func run() throws {
         let settings = try arguments.read().settings
         let options = try StoreOptions.read(option)
-        let mount = try Self.entry(path, ufsUri, options)
+        let mount = try Self.entry(path, ufsUri, options, isReadOnly: readonly)
         // What no process could use is refused here, where somebody reads the answer.
         let address = try UFSAddress(ufsUri)
         let effective = try settings.overridden(by: options, of: "mount \(path)")
@@ -51,10 +54,11 @@ struct MountAddCommand: ParsableCommand {
     private static func entry(
         _ path: String,
         _ ufs: String,
-        _ options: [String: String]
+        _ options: [String: String],
+        isReadOnly: Bool
     ) throws(Failure) -> MountEntry {
         do throws(MountTableError) {
-            return try MountEntry(path: path, ufs: ufs, options: options)
+            return try MountEntry(path: path, ufs: ufs, options: options, isReadOnly: isReadOnly)
         } catch {
             throw .usage(error.description)
         }
@@ -100,7 +104,7 @@ struct MountListCommand: ParsableCommand {
 struct MountRemoveCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "remove",
-        abstract: "Takes a mount away; the store stays as it is, and open files can be read to their end."
+        abstract: "Takes a mount away; the store stays, and open files are read and written to their end."
     )
 
     @Option(help: ArgumentHelp("Where it is mounted.", valueName: "/name"))

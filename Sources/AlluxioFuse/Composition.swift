@@ -17,7 +17,8 @@ final class Composition: Sendable {
     private let contents: any MountContents
     private let cluster: ClusterLink?
     private let store: (any WritableStore)?
-    private let isStoreBusy = Atomic(false)
+    /// The numbers of the stores' chores that are being done.
+    private let running = Mutex<Set<UInt64>>([])
     private let pages: PageCache
     private let namespace: NamespaceCache
     private let pool: WaitingPool
@@ -38,19 +39,18 @@ final class Composition: Sendable {
         let etcd = try plan.settings.etcdClient()
         let contents = try Self.contents(plan, etcd)
         let cluster = plan.settings.hasCluster ? try ClusterLink(plan.settings, etcd: etcd) : nil
-        let source = contents.source(through: cluster?.links ?? .none)
         let staging = try plan.staging()
         var options = Self.fileSystemOptions(plan.settings)
-        let store = try contents.posix(source, options.shown(journal: staging?.journalDirectory))
-        let chain: any MetadataSource & SpanSource = store ?? source
+        let shown = options.shown(journal: staging?.journalDirectory)
+        let store = try contents.posix(through: cluster?.links ?? .none, shown)
         let check = try ConcurrentResult("store-check", contents.prepare)
-        let cache = Self.cache(plan.settings, next: chain)
+        let cache = Self.cache(plan.settings, next: store)
         try check.value()
         try cluster?.start()
         pages = try cache.get()
         self.contents = contents
         self.cluster = cluster
-        namespace = NamespaceCache(source: chain, options: Self.namespaceOptions(plan.settings))
+        namespace = NamespaceCache(source: store, options: Self.namespaceOptions(plan.settings))
         pool = WaitingPool(
             threadsMaximum: plan.settings.number(.poolThreads) ?? 128,
             aheadMaximum: plan.settings.number(.aheadThreads) ?? 32,
@@ -186,14 +186,16 @@ final class Composition: Sendable {
         cluster?.housekeep()
     }
 
-    /// Group commits wait for the store, so they run on the pool, one round at a time.
+    /// Group commits wait for the store, so they run on the pool; those of one store one after the other.
     private func housekeepStore() {
-        guard let store, !isStoreBusy.exchange(true, ordering: .acquiringAndReleasing) else { return }
-        let isAccepted = pool.submit(.demand) { [self] in
-            store.housekeep()
-            isStoreBusy.store(false, ordering: .releasing)
+        for chore in store?.chores ?? [] {
+            guard running.withLock({ $0.insert(chore.id).inserted }) else { continue }
+            let isAccepted = pool.submit(.demand) { [self] in
+                chore.run()
+                running.withLock { _ = $0.remove(chore.id) }
+            }
+            if !isAccepted { running.withLock { _ = $0.remove(chore.id) } }
         }
-        if !isAccepted { isStoreBusy.store(false, ordering: .releasing) }
     }
 
     private static func cache(_ settings: Settings, next: any SpanSource) -> Result<PageCache, Failure> {
@@ -292,8 +294,8 @@ extension MountPlan {
     }
 
     /// What changes need; nil if there can be none.
-    func writing(_ store: (any WritableStore)?, _ staging: StagingDirectory?) -> WritingParts? {
-        guard let store, let staging else { return nil }
+    func writing(_ store: any WritableStore, _ staging: StagingDirectory?) -> WritingParts? {
+        guard let staging else { return nil }
         var parts = WritingParts(store: store, staging: staging)
         if settings.text(.durability) == "stage" { parts.durability = .stage }
         switch settings.text(.writeType) {

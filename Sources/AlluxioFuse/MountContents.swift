@@ -8,20 +8,16 @@ import Settings
 ///
 /// Any thread may use it.
 protocol MountContents: Sendable {
-    /// Names and bytes of the whole mount.
-    /// - Parameter links: What is put before each store.
-    /// - Returns: The source.
-    func source(through links: StoreLinks) -> any MetadataSource & SpanSource
-    /// The whole mount as POSIX wants it.
+    /// Names and bytes of the whole mount, as POSIX wants them.
     /// - Parameters:
-    ///   - source: What ``source(through:)`` gave.
-    ///   - shown: What the mount shows where a store says nothing.
-    /// - Returns: nil if it can't be changed.
+    ///   - links: What is put before each store.
+    ///   - shown: What the mount shows where a store says nothing, and where journals lie.
+    /// - Returns: The store; it can't be changed without a directory for journals.
     /// - Throws: A ``Failure`` that says why it can't be used.
     func posix(
-        _ source: any MetadataSource & SpanSource,
+        through links: StoreLinks,
         _ shown: AttributedStoreOptions
-    ) throws(Failure) -> (any WritableStore & SpanSource)?
+    ) throws(Failure) -> any WritableStore & SpanSource
     /// Makes sure within five seconds or so that there is something to show.
     /// - Throws: A ``Failure`` that names what does not answer.
     func prepare() throws(Failure)
@@ -36,15 +32,11 @@ protocol MountContents: Sendable {
 struct StoreContents: MountContents {
     let store: StoreLink
 
-    func source(through links: StoreLinks) -> any MetadataSource & SpanSource {
-        LinkedStore(store.source, links)
-    }
-
     func posix(
-        _ source: any MetadataSource & SpanSource,
+        through links: StoreLinks,
         _ shown: AttributedStoreOptions
-    ) throws(Failure) -> (any WritableStore & SpanSource)? {
-        try store.posix(source, shown)
+    ) throws(Failure) -> any WritableStore & SpanSource {
+        try store.posix(LinkedStore(store.source, links), shown)
     }
 
     func prepare() throws(Failure) { try store.check() }
@@ -74,15 +66,11 @@ struct TableContents: MountContents {
         table = StoreTable(settings: settings, environment: environment, userAgent: userAgent)
     }
 
-    func source(through links: StoreLinks) -> any MetadataSource & SpanSource {
-        MountedNamespace(table: table, links: links)
-    }
-
     func posix(
-        _ source: any MetadataSource & SpanSource,
+        through links: StoreLinks,
         _ shown: AttributedStoreOptions
-    ) throws(Failure) -> (any WritableStore & SpanSource)? {
-        nil
+    ) throws(Failure) -> any WritableStore & SpanSource {
+        MountedNamespace(table: table, links: links, shown: shown)
     }
 
     func prepare() throws(Failure) {

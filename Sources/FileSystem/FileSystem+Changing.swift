@@ -18,8 +18,9 @@ extension FileSystem {
         handle: HandleID?,
         _ patience: Patience
     ) throws(FileSystemError) -> NodeAttributes {
-        let parts = try writable()
         guard patience == .waiting else { throw .wouldWait }
+        let (before, pathBefore) = try inodes.find(node)
+        let home = try changeable(before.node, at: pathBefore, .waiting)
         if let size = change.size { try resize(node, to: size, handle) }
         if change.hasAttributes {
             let attributes = change.attributes(at: Self.timeOfDay())
@@ -30,7 +31,7 @@ extension FileSystem {
             if snapshot.flags.contains(.unlinked) || held?.isPending == true {
                 changeLocally(snapshot, attributes)
             } else {
-                try self.change(snapshot.node, path, attributes, parts)
+                try self.change(snapshot.node, path, attributes, home)
             }
             if change.modified != nil || change.accessed != nil, held?.isDirty == true {
                 handles.file(of: node)?.setTimes(attributes)
@@ -44,13 +45,13 @@ extension FileSystem {
         _ node: Node,
         _ path: RelativePath,
         _ change: AttributeChange,
-        _ parts: WritingParts
+        _ home: any WritableStore
     ) throws(FileSystemError) {
         let known = knownAttributes(of: try inodes.find(node.id).snapshot)
         let result = try ask { () throws(StoreError) in
-            try parts.store.change(path, change, known: known)
+            try home.change(path, change, known: known)
         }
-        if !path.isRoot { namespace.settle(path, result) }
+        settle(path, result, in: home)
         followOwn(node, path, result)
     }
 
@@ -82,7 +83,8 @@ extension FileSystem {
         _ = inodes.set(node, to: attributes)
         guard attributes.kind == .file, let etag = attributes.etag else { return }
         let size = wasChanging ? before.size : attributes.size
-        let after = FileVersion(uri: namespace.uri(of: path), etag: etag, size: size)
+        let address = file(of: node).map { uri(of: $0, path) } ?? namespace.uri(of: path)
+        let after = FileVersion(uri: address, etag: etag, size: size)
         guard after != before else { return }
         pages.follow(from: before, to: after)
         guard let file = file(of: node) else { return }
@@ -112,7 +114,8 @@ extension FileSystem {
         let now = Self.timeOfDay()
         var native = native(of: snapshot)
         // A store that counts the links of directories has another count now.
-        if writing?.store.makesFilesAtOnce == true, node.kind == .directory, !path.isRoot,
+        let home = try? writing?.store.home(of: path, mayWait: false)
+        if home?.makesFilesAtOnce == true, node.kind == .directory, !path.isRoot,
             let stored = try? namespace.revalidate(path, known: .directory).posix
         {
             native = stored

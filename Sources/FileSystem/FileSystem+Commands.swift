@@ -17,20 +17,30 @@ extension FileSystem {
         return describe(try inodes.addCommand(name, in: directory, size: size), validFor: .zero)
     }
 
-    /// Forgets what is known of a name of the root and of everything below it, since it stands for something
-    /// else now, or for nothing.
+    /// Forgets what is known of a name of the root and of everything below it, since it stands for another
+    /// store now, or for nothing.
     ///
-    /// The kernel forgets it too, also that there was no such name.
+    /// The kernel forgets it too, also that there was no such name. What is open there, and changed, stays
+    /// with the store that it was opened in.
     /// - Parameter name: One component.
     public func forgetRootEntry(_ name: [UInt8]) {
-        forgetPath(RelativePath(bytes: name), alsoAbsent: (inodes.root.id, name))
+        let path = RelativePath(bytes: name)
+        let entries = inodes.detach(atOrBelow: path)
+        namespace.abandon(path)
+        if let drop = options.dropKernelEntry {
+            let root = inodes.root.id
+            _ = pool.submit(.demand) {
+                for (parent, name) in entries { drop(parent, name) }
+                drop(root, name)
+            }
+        }
+        // What could not be recovered without this store.
+        recoverStaged(again: true)
     }
 
     /// Forgets what is known of a path and of everything below it, and has the kernel forget it too.
-    /// - Parameters:
-    ///   - path: The path.
-    ///   - absent: A name that the kernel may believe to be absent, in which directory.
-    func forgetPath(_ path: RelativePath, alsoAbsent absent: (parent: NodeID, name: [UInt8])? = nil) {
+    /// - Parameter path: The path.
+    func forgetPath(_ path: RelativePath) {
         namespace.invalidate(path)
         guard let drop = options.dropKernelEntry else { return }
         let inodes = inodes
@@ -38,7 +48,6 @@ extension FileSystem {
         // request.
         _ = pool.submit(.demand) {
             for (parent, name) in inodes.entries(atOrBelow: path) { drop(parent, name) }
-            if let absent { drop(absent.parent, absent.name) }
         }
     }
 }

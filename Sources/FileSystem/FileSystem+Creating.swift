@@ -35,16 +35,17 @@ extension FileSystem {
                 throw error
             }
         }
+        let home = try changeable(path, patience)
         let entry = entry(new, in: directory, type: UInt32(S_IFREG))
         let snapshot: InodeTable.Snapshot
         var writer: Writer?
-        if parts.store.makesFilesAtOnce {
+        if home.makesFilesAtOnce {
             guard patience == .waiting else { throw .wouldWait }
-            snapshot = try make(path, name, in: directory, entry, parts)
+            snapshot = try make(path, name, in: directory, entry, home)
         } else {
-            try ask { () throws(StoreError) in try parts.store.permit(path) }
+            try ask { () throws(StoreError) in try home.permit(path) }
             writer = Writer(
-                staged: try parts.staging.makeFile(for: path, base: nil),
+                staged: try parts.staging.makeFile(for: path, in: home.address, base: nil),
                 base: nil,
                 version: nil,
                 condition: .absent
@@ -54,7 +55,7 @@ extension FileSystem {
             namespace.pend(path, attributes)
             touch(directory)
         }
-        return (describe(snapshot, validFor: ownTrust), try openNew(snapshot.node, path, writer))
+        return (describe(snapshot, validFor: ownTrust), try openNew(snapshot.node, path, writer, home))
     }
 
     /// Makes and opens a file without a name (`O_TMPFILE`): staged here, in the store only if
@@ -65,7 +66,7 @@ extension FileSystem {
     ///   - parent: The directory whose file system it is in.
     ///   - new: Mode and caller.
     ///   - flags: Those of open(2).
-    ///   - patience: Not needed.
+    ///   - patience: Whether to wait for the store of a mount table that nobody has used yet.
     /// - Returns: The node and its handle.
     /// - Throws: ``FileSystemError``.
     public func createUnnamed(
@@ -76,12 +77,13 @@ extension FileSystem {
     ) throws(FileSystemError) -> (node: NodeAttributes, file: OpenedFile) {
         let parts = try writable()
         let (directory, path) = try inodes.child(Self.unnamed, of: parent)
+        let home = try changeable(path, patience)
         let attributes = pendingAttributes(entry(new, in: directory, type: UInt32(S_IFREG)))
-        let staged = try parts.staging.makeFile(for: path, base: nil)
+        let staged = try parts.staging.makeFile(for: path, in: home.address, base: nil)
         let writer = Writer(staged: staged, base: nil, version: nil, condition: .absent)
         writer.orphan()
         let snapshot = try inodes.createUnnamed(in: directory, as: attributes)
-        return (describe(snapshot, validFor: ownTrust), try openNew(snapshot.node, path, writer))
+        return (describe(snapshot, validFor: ownTrust), try openNew(snapshot.node, path, writer, home))
     }
 
     /// The name of what has none.
@@ -106,7 +108,7 @@ extension FileSystem {
         _ new: NewNode,
         _ patience: Patience
     ) throws(FileSystemError) -> NodeAttributes {
-        let parts = try writable()
+        _ = try writable()
         guard patience == .waiting else { throw .wouldWait }
         let type = new.mode & UInt32(S_IFMT)
         if type == UInt32(S_IFREG) || type == 0 {
@@ -117,8 +119,9 @@ extension FileSystem {
         }
         let (directory, path) = try newName(name, in: parent)
         guard try find(path, .waiting) == nil else { throw .exists }
+        let home = try changeable(path, .waiting)
         let entry = entry(new, in: directory, type: type)
-        return describe(try make(path, name, in: directory, entry, parts), validFor: ownTrust)
+        return describe(try make(path, name, in: directory, entry, home), validFor: ownTrust)
     }
 
     /// Gives a file one more name; counts one kernel reference to the node.
@@ -135,14 +138,15 @@ extension FileSystem {
         in parent: NodeID,
         _ patience: Patience
     ) throws(FileSystemError) -> NodeAttributes {
-        let parts = try writable()
+        _ = try writable()
         guard patience == .waiting else { throw .wouldWait }
         let (directory, path) = try newName(name, in: parent)
         guard try find(path, .waiting) == nil else { throw .exists }
         let (snapshot, existing) = try inodes.find(node)
         guard snapshot.node.kind != .directory else { throw .notPermitted }
+        let home = try self.home(of: snapshot.node, linkedTo: path, existing)
         if snapshot.flags.contains(.unlinked) {
-            return try nameUnnamed(snapshot.node, name, in: directory, path, parts)
+            return try nameUnnamed(snapshot.node, name, in: directory, path)
         }
         // A link is a name of what the store has.
         if let file = handles.file(of: node), file.writer?.isPending == true { try commit(file, .waiting) }
@@ -150,10 +154,10 @@ extension FileSystem {
         defer { held?.release() }
         let known = knownAttributes(of: try inodes.find(node).snapshot)
         let result = try ask { () throws(StoreError) in
-            try parts.store.link(existing, to: path, known: known, time: Self.timeOfDay())
+            try home.link(existing, to: path, known: known, time: Self.timeOfDay())
         }
-        namespace.settle(existing, result)
-        namespace.settle(path, result)
+        settle(existing, result, in: home)
+        settle(path, result, in: home)
         followOwn(snapshot.node, existing, result)
         touch(directory)
         return describe(inodes.link(snapshot.node, to: name, in: directory, as: result), validFor: ownTrust)
@@ -161,13 +165,29 @@ extension FileSystem {
 
     // MARK: Parts of them
 
+    /// The store of a file that gets one more name, which must be in the same one.
+    private func home(
+        of node: Node,
+        linkedTo path: RelativePath,
+        _ existing: RelativePath
+    ) throws(FileSystemError) -> any WritableStore {
+        let home: any WritableStore
+        if let opened = handles.file(of: node.id)?.home {
+            home = opened
+        } else {
+            home = try self.home(of: existing, .waiting)
+        }
+        guard home.holds(path) else { throw .crossDevice }
+        try Self.requireChangeable(home)
+        return home
+    }
+
     /// Gives a file of `O_TMPFILE` its first name, and stores it.
     private func nameUnnamed(
         _ node: Node,
         _ name: UnsafeRawBufferPointer,
         in directory: Node,
-        _ path: RelativePath,
-        _ parts: WritingParts
+        _ path: RelativePath
     ) throws(FileSystemError) -> NodeAttributes {
         guard let file = handles.file(of: node.id), let writer = file.writer, writer.adopt() else {
             throw .notFound
@@ -217,13 +237,13 @@ extension FileSystem {
         _ name: UnsafeRawBufferPointer,
         in directory: Node,
         _ entry: NewEntry,
-        _ parts: WritingParts
+        _ home: any WritableStore
     ) throws(FileSystemError) -> InodeTable.Snapshot {
-        let attributes = try ask { () throws(StoreError) in try parts.store.make(path, entry) }
+        let attributes = try ask { () throws(StoreError) in try home.make(path, entry) }
         if attributes.kind == .directory {
             namespace.made(directory: path, attributes)
         } else {
-            namespace.settle(path, attributes)
+            settle(path, attributes, in: home)
         }
         let snapshot = try inodes.create(name, in: directory, as: attributes, isPending: false)
         touch(directory)
@@ -270,7 +290,8 @@ extension FileSystem {
     private func openNew(
         _ node: Node,
         _ path: RelativePath,
-        _ writer: Writer?
+        _ writer: Writer?,
+        _ home: any WritableStore
     ) throws(FileSystemError) -> OpenedFile {
         do throws(FileSystemError) {
             try inodes.open(node)
@@ -280,7 +301,7 @@ extension FileSystem {
         }
         do throws(FileSystemError) {
             let handle = try handles.openFile(node.id) {
-                OpenFile(node: node, version: openVersion(of: node, path), writer: writer)
+                OpenFile(node: node, version: openVersion(of: node, path), writer: writer, home: home)
             }
             return OpenedFile(handle: handle, keepsKernelPages: true)
         } catch {

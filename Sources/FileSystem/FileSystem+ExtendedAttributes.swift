@@ -39,7 +39,8 @@ extension FileSystem {
         let (snapshot, path) = try inodes.find(node)
         guard attributeNames(of: snapshot.node, path).contains(name) else { throw .noAttribute }
         switch name {
-        case AttributeName.uri: return namespace.uri(of: path).bytes
+        case AttributeName.uri:
+            return (handles.file(of: node)?.home?.uri(of: path) ?? namespace.uri(of: path)).bytes
         case AttributeName.etag: return Array((inodes.version(of: snapshot.node).etag?.text ?? "").utf8)
         case AttributeName.cachedBytes:
             return Array(String(pages.cachedBytes(of: version(of: snapshot.node, path: path))).utf8)
@@ -109,16 +110,18 @@ extension FileSystem {
         _ presence: AttributePresence,
         of node: NodeID
     ) throws(FileSystemError) {
-        let parts = try writable()
+        _ = try writable()
         guard AttributeName.mayBeKept(name) else { throw .unsupported }
         guard !name.hasPrefix(AttributeName.own) else { throw .notPermitted }
+        let (before, pathBefore) = try inodes.find(node)
+        let home = try changeable(before.node, at: pathBefore, .waiting)
         if let file = handles.file(of: node), file.writer?.isPending == true { try commit(file, .waiting) }
         let (snapshot, path) = try inodes.find(node)
         let held = try hold(snapshot.node)
         defer { held?.release() }
         let known = knownAttributes(of: snapshot)
         do throws(StoreError) {
-            try parts.store.setExtendedAttribute(
+            try home.setExtendedAttribute(
                 Array(name.utf8),
                 to: value,
                 presence,
@@ -131,7 +134,8 @@ extension FileSystem {
         } catch {
             throw FileSystemError(error)
         }
-        guard !path.isRoot, let now = try? namespace.revalidate(path, known: known.kind) else { return }
+        guard !path.isRoot, home.holds(path), let now = try? namespace.revalidate(path, known: known.kind)
+        else { return }
         followOwn(snapshot.node, path, now)
     }
 
@@ -148,7 +152,7 @@ extension FileSystem {
         }
         let known = knownAttributes(of: snapshot)
         return try ask { () throws(StoreError) in
-            try parts.store.extendedAttributes(of: path, known: known)
+            try (handles.file(of: node)?.home ?? parts.store).extendedAttributes(of: path, known: known)
         }
     }
 

@@ -25,8 +25,7 @@ extension FileSystem {
     /// - Returns: A handle on the node's version.
     /// - Throws: ``FileSystemError/stale`` if the path is known to lead to another version by now; the kernel
     ///   then walks it again. ``FileSystemError/readOnly`` if the flags ask for more than reading of a mount
-    ///   that
-    ///   cannot be written to.
+    ///   or a store that cannot be written to.
     public func open(_ node: NodeID, flags: Int32, _ patience: Patience) throws(FileSystemError) -> OpenedFile
     {
         let (snapshot, path) = try inodes.find(node)
@@ -36,10 +35,12 @@ extension FileSystem {
         case .special: throw .unsupported
         case .file: break
         }
-        if flags & O_ACCMODE != O_RDONLY || flags & O_TRUNC != 0 { _ = try writable() }
+        if Self.wantsToChange(flags) { _ = try writable() }
         if snapshot.flags.contains(.command) { throw .unsupported }
+        let home: (any WritableStore)?
         do throws(FileSystemError) {
             guard !snapshot.flags.contains(.replaced) else { throw .stale }
+            home = try self.home(opening: path, flags: flags, patience)
             if !snapshot.flags.contains(.changing) {
                 try validate(snapshot, path, self.version(of: snapshot.node, path: path), patience)
             }
@@ -50,7 +51,7 @@ extension FileSystem {
         }
         do throws(FileSystemError) {
             let handle = try handles.openFile(node) {
-                OpenFile(node: snapshot.node, version: openVersion(of: snapshot.node, path))
+                OpenFile(node: snapshot.node, version: openVersion(of: snapshot.node, path), home: home)
             }
             if flags & O_TRUNC != 0, let file = handles.file(handle) { try empty(file, handle, patience) }
             return OpenedFile(handle: handle, keepsKernelPages: true)
@@ -58,6 +59,11 @@ extension FileSystem {
             inodes.close(snapshot.node)
             throw error
         }
+    }
+
+    /// Whether the flags of open(2) ask for more than reading.
+    static func wantsToChange(_ flags: Int32) -> Bool {
+        flags & O_ACCMODE != O_RDONLY || flags & O_TRUNC != 0
     }
 
     /// Cuts a file that is being opened.

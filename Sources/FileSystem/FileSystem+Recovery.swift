@@ -7,11 +7,16 @@ import Pages
 extension FileSystem {
     /// Commits what was promised and never stored, and keeps aside and reports what was not promised.
     ///
-    /// To be called once, when the mount serves; runs on the pool.
-    public func recoverStaged() {
+    /// To be called once, when the mount serves; runs on the pool. What is of a store that is not mounted
+    /// now, or does not answer, stays and is tried again.
+    public func recoverStaged() { recoverStaged(again: false) }
+
+    /// The same, or (`again`) only for what could not be stored when it was tried before.
+    func recoverStaged(again: Bool) {
         guard let parts = writing else { return }
-        for remnant in parts.staging.takeRemnants() {
-            _ = pool.submit(.demand) { [self] in recover(remnant, parts) }
+        for remnant in parts.staging.takeRemnants(again: again) {
+            let isAccepted = pool.submit(.demand) { [self] in recover(remnant, parts) }
+            if !isAccepted { parts.staging.putBack(remnant) }
         }
     }
 
@@ -26,7 +31,7 @@ extension FileSystem {
         guard !remnant.isClean, hasData(staged) || remnant.promise != nil else {
             return parts.staging.drop(remnant)
         }
-        let object = "\(namespace.uri(of: path))"
+        let object = object(of: remnant, path)
         guard let promise = remnant.promise, let contents = promise.contents else {
             let place = parts.staging.keepLost(remnant.file, remnant.path)
             logger.warning(
@@ -36,10 +41,15 @@ extension FileSystem {
             return
         }
         do throws(StoreError) {
-            let attributes = try commit(promise, contents, to: path, from: staged, parts)
-            namespace.settle(path, attributes)
+            let home = try home(of: remnant, path, parts)
+            let attributes = try commit(promise, contents, to: path, from: staged, home)
+            settle(path, attributes, in: home)
             parts.staging.drop(remnant)
             logger.notice("a staged file is in the store now", metadata: ["object": "\(object)"])
+        } catch .unavailable(let reason) {
+            keep(remnant, object, because: reason, parts, logger)
+        } catch .readOnly(let reason) {
+            keep(remnant, object, because: reason, parts, logger)
         } catch {
             let place = parts.staging.keepLost(remnant.file, remnant.path)
             logger.error(
@@ -49,12 +59,58 @@ extension FileSystem {
         }
     }
 
+    /// What logs call a staged file: its address, or its path and the store that it does not lead to.
+    private func object(of remnant: StagedRemnant, _ path: RelativePath) -> String {
+        let uri = namespace.uri(of: path)
+        guard let store = remnant.store, !uri.bytes.starts(with: store.bytes) else { return "\(uri)" }
+        return "\(path) of \(store)"
+    }
+
+    /// The store that a staged file was meant for.
+    private func home(
+        of remnant: StagedRemnant,
+        _ path: RelativePath,
+        _ parts: WritingParts
+    ) throws(StoreError) -> any WritableStore {
+        let home: any WritableStore
+        do throws(StoreError) {
+            home = try parts.store.home(of: path, mayWait: true)
+        } catch .notFound {
+            throw .unavailable("its store is not mounted now")
+        }
+        // The name may lead to another store than the one that its writer knew.
+        guard remnant.store == nil || remnant.store == home.address else {
+            throw .unavailable("'\(path)' lies in \(home.address) now")
+        }
+        guard home.mutability == .changeable else { throw .readOnly("\(home.address) is mounted read-only") }
+        return home
+    }
+
+    /// Leaves a staged file where it is, until its store can be written to.
+    private func keep(
+        _ remnant: StagedRemnant,
+        _ object: String,
+        because reason: String,
+        _ parts: WritingParts,
+        _ logger: Logger
+    ) {
+        parts.staging.putBack(remnant)
+        guard !remnant.isReported else { return }
+        logger.warning(
+            "a staged file waits for its store",
+            metadata: [
+                "object": "\(object)", "staged": "\(parts.staging.path)/\(remnant.file)",
+                "reason": "\(reason)",
+            ]
+        )
+    }
+
     private func commit(
         _ promise: StagingEvent,
         _ contents: StagingEvent.Contents,
         to path: RelativePath,
         from staged: Int32,
-        _ parts: WritingParts
+        _ home: any WritableStore
     ) throws(StoreError) -> Attributes {
         let base = promise.base.map { OpenVersion(file: pages.open($0), readAhead: readAhead) }
         let whole = StagedContents(
@@ -81,7 +137,7 @@ extension FileSystem {
             )
         }
         let condition = promise.base.map { ChangeCondition.version($0.etag) } ?? .absent
-        return try parts.store.upload(to: path).commit(whole, if: condition, attributes: native)
+        return try home.upload(to: path).commit(whole, if: condition, attributes: native)
     }
 
     private func hasData(_ descriptor: Int32) -> Bool {

@@ -16,11 +16,12 @@ extension FileSystem {
         in parent: NodeID,
         _ patience: Patience
     ) throws(FileSystemError) {
-        let parts = try writable()
+        _ = try writable()
         guard patience == .waiting else { throw .wouldWait }
         let (directory, path) = try inodes.child(name, of: parent)
         guard let known = try find(path, .waiting)?.attributes else { throw .notFound }
         guard known.kind != .directory else { throw .isDirectory }
+        let home = try changeable(path, .waiting)
         try commitCopies(ofAnyAtOrBelow: [path])
         let node = inodes.known(name, in: directory)?.node
         let held = try node.flatMap { node throws(FileSystemError) in try hold(node) }
@@ -29,10 +30,10 @@ extension FileSystem {
         if held?.isPending == true {
             namespace.drop(path)
         } else {
-            try removeStored(path, known, parts)
+            try removeStored(path, known, home)
             namespace.remove(path)
         }
-        forgetName(name, in: directory, parts)
+        forgetName(name, in: directory)
         touch(directory)
     }
 
@@ -40,15 +41,15 @@ extension FileSystem {
     private func removeStored(
         _ path: RelativePath,
         _ known: Attributes,
-        _ parts: WritingParts
+        _ home: any WritableStore
     ) throws(FileSystemError) {
         do throws(StoreError) {
             do throws(StoreError) {
-                try parts.store.remove(path, known: known, siblings: namespace.siblings(of: path))
+                try home.remove(path, known: known, siblings: namespace.siblings(of: path))
             } catch .stale {
                 let now = try namespace.revalidate(path, known: known.kind)
                 guard now.kind != .directory else { throw .isDirectory }
-                try parts.store.remove(path, known: now, siblings: namespace.siblings(of: path))
+                try home.remove(path, known: now, siblings: namespace.siblings(of: path))
             }
         } catch {
             if error == .notFound { namespace.invalidate(path) }
@@ -68,23 +69,24 @@ extension FileSystem {
         in parent: NodeID,
         _ patience: Patience
     ) throws(FileSystemError) {
-        let parts = try writable()
+        _ = try writable()
         guard patience == .waiting else { throw .wouldWait }
         let (directory, path) = try inodes.child(name, of: parent)
         guard let known = try find(path, .waiting)?.attributes else { throw .notFound }
         guard known.kind == .directory else { throw .notDirectory }
+        let home = try changeable(path, .waiting, orElse: .busy)
         try ask { () throws(StoreError) in
             // Names that the store does not have yet are entries, too.
             guard try namespace.isEmpty(path, mayWait: true) else { throw .notEmpty }
-            try parts.store.removeDirectory(path, siblings: namespace.siblings(of: path))
+            try home.removeDirectory(path, siblings: namespace.siblings(of: path))
         }
         namespace.remove(path)
-        forgetName(name, in: directory, parts)
+        forgetName(name, in: directory)
         touch(directory)
     }
 
     /// Takes note that a name is gone; the other names of the same file lead on.
-    func forgetName(_ name: UnsafeRawBufferPointer, in directory: Node, _ parts: WritingParts) {
+    func forgetName(_ name: UnsafeRawBufferPointer, in directory: Node) {
         let now = Self.timeOfDay()
         let removal = inodes.unlink(name, in: directory) { snapshot in
             var native = native(of: snapshot)
@@ -114,7 +116,7 @@ extension FileSystem {
             (known.posix?.linkCount ?? 1) < 2
         else { return }
         let (writer, isNew) = try file.writer { version throws(FileSystemError) in
-            try makeWriter(of: node, version, keepsBase: true)
+            try makeWriter(of: file, version, keepsBase: true)
         }
         if isNew { try writer.hold() }
         defer { if isNew { writer.release() } }

@@ -30,12 +30,13 @@ extension FileSystem {
         _ mode: RenameMode,
         _ patience: Patience
     ) throws(FileSystemError) {
-        let parts = try writable()
+        _ = try writable()
         guard patience == .waiting else { throw .wouldWait }
         var source = try side(name, in: parent)
         var target = try side(newName, in: newParent, isNew: true)
         guard let known = source.attributes else { throw .notFound }
         guard source.path != target.path else { return }
+        let home = try commonHome(source, target)
         try commitCopies(ofAnyAtOrBelow: [source.path, target.path])
         try check(known, target, mode)
         if mode == .replace, isSameFile(source, target) { return }
@@ -46,8 +47,8 @@ extension FileSystem {
         }
         let held = try source.node.flatMap { node throws(FileSystemError) in try hold(node) }
         defer { held?.release() }
-        if mode == .exchange { return try exchange(source, target, parts) }
-        try replace(source, target, mode, held, parts)
+        if mode == .exchange { return try exchange(source, target, home) }
+        try replace(source, target, mode, held, home)
     }
 
     // MARK: Parts of it
@@ -65,6 +66,17 @@ extension FileSystem {
             attributes: try find(path, .waiting)?.attributes,
             node: inodes.known(name, in: directory)?.node
         )
+    }
+
+    /// The store of both sides.
+    private func commonHome(_ source: Side, _ target: Side) throws(FileSystemError) -> any WritableStore {
+        let home = try self.home(of: source.path, .waiting)
+        let other = try self.home(of: target.path, .waiting)
+        // What rename(2) says of a mount point; tools that were told "another device" would copy all of it.
+        if home.mutability == .fixed || other.mutability == .fixed && target.attributes != nil { throw .busy }
+        guard home.holds(target.path) else { throw .crossDevice }
+        try Self.requireChangeable(home)
+        return home
     }
 
     private func check(
@@ -105,7 +117,7 @@ extension FileSystem {
         _ target: Side,
         _ mode: RenameMode,
         _ held: Writer?,
-        _ parts: WritingParts
+        _ home: any WritableStore
     ) throws(FileSystemError) {
         guard let known = source.attributes else { throw .notFound }
         let replaced = target.node.flatMap { handles.file(of: $0.id)?.writer }
@@ -116,14 +128,14 @@ extension FileSystem {
         }
         var result: Attributes?
         if let held, held.isPending {
-            try ask { () throws(StoreError) in try parts.store.permit(target.path) }
+            try ask { () throws(StoreError) in try home.permit(target.path) }
             let version = replaced?.isPending == true ? nil : target.attributes?.etag
             held.rename(version.map { .version($0) } ?? .absent)
         } else {
             let there = replaced?.isPending == true ? nil : target.attributes
-            result = try renameStored(source.path, to: target.path, mode, (known, there), parts)
+            result = try renameStored(source.path, to: target.path, mode, (known, there), home)
         }
-        if target.attributes != nil { forgetName(target.name, in: target.directory, parts) }
+        if target.attributes != nil { forgetName(target.name, in: target.directory) }
         inodes.move(source.name, in: source.directory, to: target.name, in: target.directory)
         if let result {
             namespace.move(source.path, to: target.path, result)
@@ -156,11 +168,11 @@ extension FileSystem {
         to target: RelativePath,
         _ mode: RenameMode,
         _ known: (path: Attributes, target: Attributes?),
-        _ parts: WritingParts
+        _ home: any WritableStore
     ) throws(FileSystemError) -> Attributes {
         let siblings = namespace.siblings(of: path)
         do throws(StoreError) {
-            return try parts.store.rename(path, to: target, mode, known: known, siblings: siblings)
+            return try home.rename(path, to: target, mode, known: known, siblings: siblings)
         } catch .stale {
             namespace.invalidate(path)
             namespace.invalidate(target)
@@ -171,20 +183,20 @@ extension FileSystem {
         let there = known.target == nil ? nil : try find(target, .waiting)?.attributes
         guard now.kind == known.path.kind else { throw .stale }
         return try ask { () throws(StoreError) in
-            try parts.store.rename(path, to: target, mode, known: (now, there), siblings: siblings)
+            try home.rename(path, to: target, mode, known: (now, there), siblings: siblings)
         }
     }
 
     private func exchange(
         _ source: Side,
         _ target: Side,
-        _ parts: WritingParts
+        _ home: any WritableStore
     ) throws(FileSystemError) {
         guard let known = source.attributes, let there = target.attributes else { throw .notFound }
         let other = try target.node.flatMap { node throws(FileSystemError) in try hold(node) }
         defer { other?.release() }
         let result = try ask { () throws(StoreError) in
-            try parts.store.rename(
+            try home.rename(
                 source.path,
                 to: target.path,
                 .exchange,

@@ -24,10 +24,9 @@ extension FileSystem {
         guard offset >= 0 else { throw .invalid }
         guard let file = handles.file(handle) else { throw .badHandle }
         guard !bytes.isEmpty else { return 0 }
-        let parts = try writable()
         let writer = try writer(of: file)
         let sendsAhead = try writer.write(bytes, at: offset, mayWait: patience == .waiting) {
-            parts.store.upload(to: self.path(of: file.node))
+            file.home?.upload(to: self.path(of: file.node))
         }
         noteChange(of: file, writer)
         if sendsAhead { sendAhead(writer) }
@@ -62,7 +61,7 @@ extension FileSystem {
         _ patience: Patience
     ) throws(FileSystemError) {
         guard let file = handles.file(handle) else { throw .badHandle }
-        guard let parts = writing else { return }
+        guard let parts = writing, let home = file.home else { return }
         guard patience == .waiting else { throw .wouldWait }
         if parts.durability == .stage {
             try promise(file)
@@ -70,11 +69,11 @@ extension FileSystem {
         }
         try commit(file, patience)
         // A store of objects has the data, and only its attributes may still wait.
-        guard !dataOnly || parts.store.makesFilesAtOnce,
+        guard !dataOnly || home.makesFilesAtOnce,
             let (snapshot, path) = try? inodes.find(file.node.id),
             !snapshot.flags.contains(.unlinked)
         else { return }
-        try ask { () throws(StoreError) in try parts.store.sync(path) }
+        try ask { () throws(StoreError) in try home.sync(path) }
     }
 
     /// Makes what was changed of a directory's names durable.
@@ -110,7 +109,6 @@ extension FileSystem {
         guard let file = handles.file(handle) else { throw .badHandle }
         let (end, overflow) = offset.addingReportingOverflow(count)
         guard !overflow else { throw .tooLarge }
-        _ = try writable()
         let mayWait = patience == .waiting
         let writer = try writer(of: file)
         let keepsSize = mode & AllocationMode.keepSize != 0
@@ -132,7 +130,8 @@ extension FileSystem {
     /// A whole file that is copied into an empty one is not read: a store of objects copies it at the commit.
     /// - Returns: How many bytes were copied: at least one unless the source ends at `offset`; the caller
     ///   asks for the rest.
-    /// - Throws: ``FileSystemError/invalid`` for ranges of one file that overlap.
+    /// - Throws: ``FileSystemError/invalid`` for ranges of one file that overlap,
+    ///   ``FileSystemError/crossDevice`` for files of two stores.
     public func copy(
         from source: HandleID,
         at offset: Int64,
@@ -143,8 +142,8 @@ extension FileSystem {
     ) throws(FileSystemError) -> Int {
         guard let from = handles.file(source), let to = handles.file(target) else { throw .badHandle }
         guard offset >= 0, targetOffset >= 0, count >= 0 else { throw .invalid }
-        let parts = try writable()
         guard patience == .waiting else { throw .wouldWait }
+        guard areNeighbours(from, to) else { throw .crossDevice }
         let size = from.writer?.size ?? from.version.size
         let span = Span(from: min(offset, size), to: min(offset + Int64(count), size))
         if from === to, offset < targetOffset + Int64(span.count), targetOffset < span.end { throw .invalid }
@@ -152,7 +151,7 @@ extension FileSystem {
         guard !piece.isEmpty else { return 0 }
         let writer = try writer(of: to)
         // A local store writes into the file that is there, and keeps nothing of another one.
-        if !parts.store.makesFilesAtOnce, targetOffset == 0, span == Span(from: 0, to: size),
+        if to.home?.makesFilesAtOnce == false, targetOffset == 0, span == Span(from: 0, to: size),
             from.writer?.isDirty != true, writer.takeBase(from.version)
         {
             noteChange(of: to, writer)
@@ -182,10 +181,9 @@ extension FileSystem {
     /// Cuts or extends a file.
     func resize(_ file: OpenFile, to size: Int64, _ patience: Patience) throws(FileSystemError) {
         guard size >= 0 else { throw .invalid }
-        _ = try writable()
         let (writer, isNew) = try file.writer { version throws(FileSystemError) in
             // What is cut off whole is not needed of the old version.
-            try makeWriter(of: file.node, version, keepsBase: size > 0)
+            try makeWriter(of: file, version, keepsBase: size > 0)
         }
         if !isNew || size > 0 { try writer.resize(to: size, mayWait: patience == .waiting) }
         noteChange(of: file, writer)
@@ -195,11 +193,11 @@ extension FileSystem {
 
     /// Stores what was changed of a file.
     func commit(_ file: OpenFile, _ patience: Patience) throws(FileSystemError) {
-        guard let parts = writing, let writer = file.writer else { return }
+        guard let home = file.home, let writer = file.writer else { return }
         let node = file.node
         if writer.isDirty { try commitCopies(ofAnyAtOrBelow: [path(of: node)]) }
         let job = try writer.beginCommit(mayWait: patience == .waiting) {
-            parts.store.upload(to: self.path(of: node))
+            home.upload(to: self.path(of: node))
         }
         guard let job else { return }
         let (snapshot, path) = try inodes.find(node.id)
@@ -209,18 +207,18 @@ extension FileSystem {
                 if: job.condition,
                 attributes: job.isNew ? native(of: snapshot) : nil
             )
-            committed(file, writer, path, attributes)
+            committed(file, writer, path, attributes, home)
         } catch {
-            let failure = commitFailure(error, path)
+            let failure = commitFailure(error, home.uri(of: path))
             metrics.failedCommits.increment()
             if failure == .stale {
-                namespace.invalidate(path)
+                if home.holds(path) { namespace.invalidate(path) }
                 inodes.lose(node)
             }
             writer.failCommit(failure)
             throw failure
         }
-        try keepTimes(of: file, path, parts)
+        try keepTimes(of: file, path, home)
     }
 
     /// Stores a promised file on the pool; a handle of ours keeps it open until the store has it.
@@ -239,7 +237,7 @@ extension FileSystem {
             } catch {
                 Logger(label: "staging").error(
                     "a file that was promised could not be stored",
-                    metadata: ["object": "\(namespace.uri(of: path(of: file.node)))", "reason": "\(error)"]
+                    metadata: ["object": "\(uri(of: file, path(of: file.node)))", "reason": "\(error)"]
                 )
             }
         }
@@ -251,17 +249,18 @@ extension FileSystem {
         _ file: OpenFile,
         _ writer: Writer,
         _ path: RelativePath,
-        _ attributes: Attributes
+        _ attributes: Attributes,
+        _ home: any WritableStore
     ) {
         metrics.commits.increment()
         let version = FileVersion(
-            uri: namespace.uri(of: path),
+            uri: home.uri(of: path),
             etag: attributes.etag ?? ETag(""),
             size: attributes.size
         )
         let base = OpenVersion(file: pages.open(version), readAhead: readAhead)
         inodes.committed(file.node, as: attributes)
-        namespace.settle(path, attributes)
+        settle(path, attributes, in: home)
         file.replace(base)
         writer.endCommit(version, base: base)
     }
@@ -270,11 +269,11 @@ extension FileSystem {
     private func keepTimes(
         of file: OpenFile,
         _ path: RelativePath,
-        _ parts: WritingParts
+        _ home: any WritableStore
     ) throws(FileSystemError) {
         guard let times = file.times else { return }
         file.setTimes(nil)
-        try change(file.node, path, times, parts)
+        try change(file.node, path, times, home)
     }
 
     /// Puts what was changed on the local disk, for the next daemon if this one does not get to it.
@@ -286,11 +285,11 @@ extension FileSystem {
     }
 
     /// What a user is told of a commit that failed.
-    private func commitFailure(_ error: StoreError, _ path: RelativePath) -> FileSystemError {
+    private func commitFailure(_ error: StoreError, _ object: UFSURI) -> FileSystemError {
         switch error {
         // The name has another version than the one that was opened, or is there although it was not.
         case .stale, .exists, .notFound: .stale
-        case .cancelled, .wouldWait: .inputOutput("\(namespace.uri(of: path)): the commit was given up")
+        case .cancelled, .wouldWait: .inputOutput("\(object): the commit was given up")
         case .unsupported(let text): .inputOutput(text)
         default: FileSystemError(error)
         }
@@ -308,10 +307,12 @@ extension FileSystem {
             Logger(label: "staging").warning(
                 "a file was closed that the store has not taken; its bytes are kept aside",
                 metadata: [
-                    "object": "\(namespace.uri(of: path))", "staged": "\(writer.staged.keepAside(path))",
+                    "object": "\(uri(of: file, path))", "staged": "\(writer.staged.keepAside(path))",
                 ]
             )
-            if writer.isPending { namespace.drop(path) } else { namespace.invalidate(path) }
+            if isFound(file, at: path) {
+                if writer.isPending { namespace.drop(path) } else { namespace.invalidate(path) }
+            }
             inodes.lose(file.node)
             return writer.orphan()
         }
@@ -321,28 +322,27 @@ extension FileSystem {
 
     // MARK: Writers
 
-    /// The parts for writing.
-    /// - Throws: ``FileSystemError/readOnly`` if the mount has none.
-    func writable() throws(FileSystemError) -> WritingParts {
-        guard let writing else { throw .readOnly }
-        return writing
-    }
-
     /// The writer of an open file, made if there is none.
     func writer(of file: OpenFile) throws(FileSystemError) -> Writer {
         try file.writer { version throws(FileSystemError) in
-            try makeWriter(of: file.node, version, keepsBase: true)
+            try makeWriter(of: file, version, keepsBase: true)
         }.writer
     }
 
     /// A writer for a version that is there, of which some bytes may be kept.
     func makeWriter(
-        of node: Node,
+        of file: OpenFile,
         _ version: OpenVersion,
         keepsBase: Bool
     ) throws(FileSystemError) -> Writer {
-        Writer(
-            staged: try writable().staging.makeFile(for: path(of: node), base: version.version),
+        guard let home = file.home else { throw .readOnly }
+        try Self.requireChangeable(home)
+        return Writer(
+            staged: try writable().staging.makeFile(
+                for: path(of: file.node),
+                in: home.address,
+                base: version.version
+            ),
             base: keepsBase ? version : nil,
             version: version.version,
             condition: .version(version.version.etag)

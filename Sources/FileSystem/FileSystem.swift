@@ -172,7 +172,8 @@ public final class FileSystem: Sendable {
     /// - Returns: The numbers of the options.
     public func statistics() -> FileSystemStatistics { options.statistics }
 
-    /// Gives back what streams that stopped hold of the read-ahead budget, and sets the gauges.
+    /// Gives back what streams that stopped hold of the read-ahead budget, sets the gauges, and tries again
+    /// to store what an earlier daemon left for a store that was not there.
     ///
     /// To be called once a second by the daemon.
     public func housekeep() {
@@ -180,6 +181,7 @@ public final class FileSystem: Sendable {
         for file in handles.files where second > Self.idleSeconds {
             file.version.releaseIdle(before: second - Self.idleSeconds)
         }
+        if second % Self.recoverySeconds == 0 { recoverStaged(again: true) }
         let open = handles.counts
         metrics.openFiles.record(open.files)
         metrics.openDirectories.record(open.directories)
@@ -194,6 +196,8 @@ public final class FileSystem: Sendable {
     /// The addresses of the files that are open, each version's once.
     public var openAddresses: [UFSURI] { handles.files.map(\.version.version.uri) }
 
+    /// How often it is tried again to store what an earlier daemon left, in seconds.
+    static let recoverySeconds: UInt32 = 30
     /// After how many seconds without a read a stream's part of the budget is given back.
     static let idleSeconds: UInt32 = 5
     /// What «for ever» is to the kernel.

@@ -46,6 +46,8 @@ public enum FileSystemError: Error, Hashable, Sendable {
     case notEmpty
     /// The caller may not do this, whatever the permission bits say.
     case notPermitted
+    /// It is a mount point, which stays where it is.
+    case busy
     /// Source and target lie in different stores.
     case crossDevice
     /// No room; the text says where.

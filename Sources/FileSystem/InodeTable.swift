@@ -229,16 +229,27 @@ final class InodeTable: Sendable {
     /// The nodes at or below a path that the kernel may have entries of, with the directory each was found
     /// in.
     func entries(atOrBelow path: RelativePath) -> [(parent: NodeID, name: [UInt8])] {
+        state.withLock { Self.entries(of: $0.nodes(atOrBelow: path)) }
+    }
+
+    /// Takes every node at or below a path, which leads to another store now, from its path: lookups make new
+    /// nodes, and what is open stays what it was.
+    /// - Returns: What the kernel may have entries of, as ``entries(atOrBelow:)`` gives it.
+    func detach(atOrBelow path: RelativePath) -> [(parent: NodeID, name: [UInt8])] {
         state.withLock { state in
-            var found: [(parent: NodeID, name: [UInt8])] = []
-            state.current.forEach { node in
-                guard node.lookups > 0, let parent = node.parent, parent.flags.contains(.listed) else {
-                    return
-                }
-                guard RelativePath(bytes: node.path()).isAtOrBelow(path) else { return }
-                found.append((parent.id, Array(node.name)))
+            let nodes = state.nodes(atOrBelow: path)
+            let entries = Self.entries(of: nodes)
+            for node in nodes { state.replace(node) }
+            return entries
+        }
+    }
+
+    private static func entries(of nodes: [Node]) -> [(parent: NodeID, name: [UInt8])] {
+        nodes.compactMap { node in
+            guard node.lookups > 0, let parent = node.parent, parent.flags.contains(.listed) else {
+                return nil
             }
-            return found
+            return (parent.id, Array(node.name))
         }
     }
 
@@ -281,6 +292,16 @@ extension InodeTable.Snapshot {
 extension InodeTable.State {
     func node(_ id: NodeID) -> Node? {
         nodes.find(IdentityKey.hash(of: id)) { $0.id == id }
+    }
+
+    /// The current nodes at or below a path, the root aside.
+    func nodes(atOrBelow path: RelativePath) -> [Node] {
+        var found: [Node] = []
+        current.forEach { node in
+            guard node.parent != nil, RelativePath(bytes: node.path()).isAtOrBelow(path) else { return }
+            found.append(node)
+        }
+        return found
     }
 
     mutating func make(

@@ -17,6 +17,8 @@ protocol Namespace: Sendable {
     func linkTarget(of path: RelativePath) throws(StoreError) -> [UInt8]
     /// Forgets a path and everything below it.
     func invalidate(_ path: RelativePath)
+    /// Forgets a path and everything below it, also what is pending: it leads to another store now.
+    func abandon(_ path: RelativePath)
     /// A name that this mount made or is changing; answers everything until it is settled.
     func pend(_ path: RelativePath, _ attributes: Attributes)
     /// The store has a name; by a request that was sent at `requested`, nil: now.
@@ -46,6 +48,8 @@ protocol Namespace: Sendable {
 }
 
 extension Namespace {
+    func abandon(_ path: RelativePath) { invalidate(path) }
+
     /// The store has a name, now.
     func settle(_ path: RelativePath, _ attributes: Attributes) { settle(path, attributes, requested: nil) }
 }
@@ -133,6 +137,8 @@ struct CachedNamespace: Namespace {
     func linkTarget(of path: RelativePath) throws(StoreError) -> [UInt8] { try cache.linkTarget(of: path) }
 
     func invalidate(_ path: RelativePath) { cache.invalidate(path) }
+
+    func abandon(_ path: RelativePath) { cache.abandon(path) }
 
     func pend(_ path: RelativePath, _ attributes: Attributes) { cache.pend(path, attributes) }
 

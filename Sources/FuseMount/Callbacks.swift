@@ -94,11 +94,13 @@ enum Callbacks {
 
     private static func addAttributes(to table: inout fuse_lowlevel_ops) {
         table.getattr = { request, node, _ in serve(request, .attributes(NodeID(node))) }
-        table.access = { request, _, mask in
+        table.access = { request, node, mask in
             guard let request else { return }
             // Who checks permissions has the kernel do it, which then does not ask.
-            let isRefused = mask & W_OK != 0 && Dispatcher.of(request).options.isReadOnly
-            conclude(request, .access, errno: isRefused ? Errno.readOnly : 0)
+            guard mask & W_OK != 0 else { return conclude(request, .access, errno: 0) }
+            let isReadOnly = Dispatcher.of(request).options.isReadOnly
+            guard !isReadOnly else { return conclude(request, .access, errno: Errno.readOnly) }
+            serve(request, .checkWritable(NodeID(node)))
         }
         table.getxattr = { request, node, name, room in
             serve(request, .extendedAttribute(text(name), of: NodeID(node), room: room))

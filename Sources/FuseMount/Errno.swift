@@ -46,6 +46,7 @@ enum Errno {
         case .exists: EEXIST
         case .notEmpty: ENOTEMPTY
         case .notPermitted: EPERM
+        case .busy: EBUSY
         case .crossDevice: EXDEV
         case .noSpace: ENOSPC
         case .quotaExceeded: EDQUOT

@@ -30,6 +30,7 @@ enum Operation: @unchecked Sendable {
     case extendedAttribute(String, of: NodeID, room: Int)
     case extendedAttributeNames(of: NodeID, room: Int)
     case statistics
+    case checkWritable(NodeID)
     case release(HandleID)
     case change(Change)
 
@@ -46,6 +47,7 @@ enum Operation: @unchecked Sendable {
         case .extendedAttribute: .getxattr
         case .extendedAttributeNames: .listxattr
         case .statistics: .statfs
+        case .checkWritable: .access
         case .release: .release
         case .change(let change): change.kind
         }
@@ -109,6 +111,9 @@ enum Operation: @unchecked Sendable {
             return .value(names.flatMap { Array($0.utf8) + [0] }, room: room)
         case .statistics:
             return .statistics(operations.statistics())
+        case .checkWritable(let node):
+            try operations.checkWritable(node, patience)
+            return .done
         case .release(let handle):
             try operations.release(handle, patience)
             return .done

@@ -77,6 +77,9 @@ public protocol Operations: AnyObject, Sendable {
     /// The totals that `statfs` shows.
     func statistics() -> FileSystemStatistics
 
+    /// Whether a node may be changed at all, whoever asks: what access(2) wants to know.
+    func checkWritable(_ node: NodeID, _ patience: Patience) throws(FileSystemError)
+
     // MARK: Making and removing names
 
     /// Makes a file and opens it; counts one kernel reference to the node. `flags` are those of open(2).
@@ -202,6 +205,13 @@ public protocol Operations: AnyObject, Sendable {
 }
 
 extension Operations {
+    /// Everything may be changed.
+    /// - Parameters:
+    ///   - node: Not looked at.
+    ///   - patience: Not looked at.
+    /// - Throws: Nothing.
+    public func checkWritable(_ node: NodeID, _ patience: Patience) throws(FileSystemError) {}
+
     /// A file system that has no files without names.
     /// - Parameters:
     ///   - parent: Not looked at.

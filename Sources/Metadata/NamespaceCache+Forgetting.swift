@@ -20,6 +20,23 @@ extension NamespaceCache {
         for listing in dropped { listing.void() }
     }
 
+    /// Forgets what is known of a path and of everything below it, also what this mount made and the store
+    /// does not have yet: the path leads to another store now.
+    /// - Parameter path: A path inside the mount, not the root.
+    public func abandon(_ path: RelativePath) {
+        guard !path.isRoot else { return }
+        let place = Place(path)
+        let dropped = state.withLock { state in
+            state.own.update(place) { change in
+                change.pending = nil
+                change.settled = nil
+            }
+            let forgotten = state.forget(atOrBelow: place.path)
+            return forgotten.dropped + state.drop(atOrBelow: place.path, alsoListingOf: place.parent)
+        }
+        for listing in dropped { listing.void() }
+    }
+
     /// Drops what is no longer trusted and nobody has open, and gives the memory back to the system.
     ///
     /// Called every few seconds by the daemon's housekeeping. What is no longer trusted is kept for a while

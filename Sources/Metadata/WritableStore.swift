@@ -212,6 +212,29 @@ public protocol ContentUpload: AnyObject, Sendable {
 /// data. Any thread may call; calls run and wait on the caller's thread. Unless something else is said, a
 /// change is durable in the store when the call returns, or in a journal that the next mount finishes.
 public protocol WritableStore: MetadataSource {
+    /// Where the store's root lies in the under file system, whatever is known of its links. Asks nothing.
+    var address: UFSURI { get }
+
+    /// What may be changed in it. Asks nothing.
+    var mutability: StoreMutability { get }
+
+    /// The store that a path lies in, for as long as the result is held: what is open is changed where it was
+    /// opened, also if its path leads to another store by now.
+    ///
+    /// It takes the same paths as this store.
+    /// - Parameters:
+    ///   - path: A name, or the root.
+    ///   - mayWait: Whether the store may be waited for.
+    /// - Returns: This store itself, unless there are several behind it.
+    /// - Throws: ``StoreError/wouldWait``, ``StoreError/notFound`` if no store has the path, or why its store
+    ///   can't be used.
+    func home(of path: RelativePath, mayWait: Bool) throws(StoreError) -> any WritableStore
+
+    /// Whether a path leads to this store now. Asks nothing.
+    /// - Parameter path: A name, or the root.
+    /// - Returns: `false` for what lies in another store, and once names lead elsewhere.
+    func holds(_ path: RelativePath) -> Bool
+
     /// Whether a regular file is made in the store when it is created; else it appears with its first
     /// commit.
     var makesFilesAtOnce: Bool { get }
@@ -337,11 +360,7 @@ public protocol WritableStore: MetadataSource {
     /// Does what is due: group commits, abandoned uploads. To be called once a second, on a thread that may
     /// wait.
     func housekeep()
-}
 
-extension WritableStore {
-    /// Any name may be tried: the store itself answers when the file is made.
-    /// - Parameter path: A new name.
-    /// - Throws: Nothing.
-    public func permit(_ path: RelativePath) throws(StoreError) {}
+    /// What ``housekeep()`` does, in pieces that need not wait for one another: one for each store.
+    var chores: [StoreChore] { get }
 }

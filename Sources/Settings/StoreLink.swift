@@ -10,6 +10,8 @@ package import Pages
 package struct StoreLink: Sendable {
     /// Names, attributes and bytes.
     package let source: any MetadataSource & SpanSource
+    /// Whether the store, as POSIX wants it, keeps a journal: making it may then take questions.
+    package let keepsJournal: Bool
     /// Makes the store as POSIX wants it; gets what reads through the links that are put before it, and what
     /// a
     /// mount shows of names of which the store says nothing.
@@ -49,6 +51,7 @@ package struct StoreLink: Sendable {
 
     private init(
         source: any MetadataSource & SpanSource,
+        keepsJournal: Bool,
         posix:
             @escaping @Sendable (
                 _ source: any MetadataSource & SpanSource,
@@ -58,6 +61,7 @@ package struct StoreLink: Sendable {
         housekeep: @escaping @Sendable () -> Void
     ) {
         self.source = source
+        self.keepsJournal = keepsJournal
         self.posix = posix
         self.check = check
         self.housekeep = housekeep
@@ -66,7 +70,13 @@ package struct StoreLink: Sendable {
     private static func local(_ path: String, uri: String) throws(Failure) -> StoreLink {
         do {
             let store = try LocalStore(root: path, uri: uri)
-            return StoreLink(source: store, posix: { _, _ in store }, check: {}, housekeep: {})
+            return StoreLink(
+                source: store,
+                keepsJournal: false,
+                posix: { _, _ in store },
+                check: {},
+                housekeep: {}
+            )
         } catch {
             throw Failure("\(error)")
         }
@@ -102,6 +112,7 @@ package struct StoreLink: Sendable {
             )
             return StoreLink(
                 source: store,
+                keepsJournal: true,
                 posix: { source, shown throws(Failure) in
                     do throws(StoreError) {
                         return try AttributedStore(next: source, store: store, options: shown)

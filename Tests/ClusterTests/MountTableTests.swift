@@ -71,6 +71,18 @@ import Testing
         #expect(MountDocument(json: document.json) == document)
     }
 
+    @Test func `a mount that nobody may write to says so, in etcd and in listings`() throws {
+        let entry = try MountEntry(path: "/s3", ufs: "s3://bucket", isReadOnly: true)
+        #expect("\(entry)" == "s3://bucket on /s3 properties={} readonly")
+        #expect(try entry != MountEntry(path: "/s3", ufs: "s3://bucket"))
+        var document = MountDocument(entry)
+        document.id = "3f0c6a52b8d94e1a9d7e2c41f5a6b708"
+        let json = String(decoding: document.json, as: UTF8.self)
+        #expect(json.contains(#""Path":"/s3","ReadOnly":true,"UfsUri""#))
+        let read = MountDocuments([EtcdEntry(key: "/p/s3", value: document.json)], prefix: "/p/")
+        #expect(read.table.entries == [entry])
+    }
+
     @Test func `what can't be mounted is left out, and the rest stays`() throws {
         func entry(_ name: String, _ ufs: String, version: Int = 1, path: String? = nil) throws -> EtcdEntry {
             var document = MountDocument(try MountEntry(path: path ?? "/\(name)", ufs: ufs))
@@ -92,9 +104,12 @@ import Testing
             /s3   s3://bucket/prefix  endpoint=http://e  "note=two words"
 
             /local "file:///data/a \"b\" \\c"
+            /shelf file:///shelf note=1 readonly
             """#
         let table = try MountTableFile.parse(Array(text.utf8), "mounts")
-        #expect(table.entries.map(\.path) == ["/local", "/s3"])
+        #expect(table.entries.map(\.path) == ["/local", "/s3", "/shelf"])
+        #expect(table.entries.map(\.isReadOnly) == [false, false, true])
+        #expect(table.entry(named: "shelf")?.options == ["note": "1"])
         #expect(table.entry(named: "s3")?.options == ["endpoint": "http://e", "note": "two words"])
         #expect(table.entry(named: "local")?.ufs == #"file:///data/a "b" \c"#)
     }

@@ -1,5 +1,6 @@
 import Metadata
 import Pages
+import Synchronization
 import Testing
 
 @testable import FileSystem
@@ -34,6 +35,32 @@ struct VersionTests {
         #expect(old.attributesValid == .zero)
         #expect(throws: FileSystemError.stale) { try mount.open(first.node) }
         _ = try mount.open(second.node)
+    }
+
+    @Test func aNameThatLeadsToAnotherStoreGetsNewNodesAndOpenFilesStay() throws {
+        let dropped = Mutex<[String]>([])
+        let mount = TestMount { options in
+            options.dropKernelEntry = { parent, name in
+                dropped.withLock { $0.append("\(parent)/\(String(decoding: name, as: UTF8.self))") }
+            }
+        }
+        mount.namespace.put("s", .directory)
+        mount.namespace.put("s/a", .file("v1"))
+        mount.namespace.put("t", .directory)
+        let (store, other) = (try mount.lookup("s"), try mount.lookup("t"))
+        let file = try mount.lookup("a", in: store.node)
+        let handle = try mount.open(file.node)
+        mount.fileSystem.forgetRootEntry(Array("s".utf8))
+        try mount.settle()
+        #expect(Set(dropped.withLock { $0 }) == ["1/s", "\(store.node)/a"])
+        let again = try mount.lookup("s")
+        #expect(again.node != store.node && again.inode == store.inode)
+        #expect(try mount.lookup("t").node == other.node)
+        // The same version, and yet another file: it lies in another store.
+        let found = try mount.lookup("a", in: again.node)
+        #expect(found.node != file.node && found.inode == file.inode)
+        #expect(try mount.fileSystem.attributes(of: file.node, .immediate).size == 100)
+        #expect(mount.close(handle) == nil)
     }
 
     @Test func aVersionThatComesBackGetsAThirdNode() throws {

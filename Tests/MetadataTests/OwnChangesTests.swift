@@ -317,4 +317,29 @@ struct OwnChangesTests {
         #expect(try fixture.view("d").names.count == 152)
         #expect(try fixture.glance("d/pending").attributes.size == 1)
     }
+
+    @Test(arguments: intervals)
+    func `nothing is left of a path that was abandoned, not even what was pending`(
+        _ interval: Duration?
+    ) throws {
+        let fixture = NamespaceFixture(interval)
+        fixture.store.put("s/d/old")
+        fixture.store.put("sibling/x")
+        _ = try fixture.view("s/d")
+        fixture.cache.pend(RelativePath("s/d/new"), ScriptedStore.file(7))
+        fixture.cache.pend(RelativePath("sibling/new"), ScriptedStore.file(7))
+        fixture.settle("s/settled")
+        fixture.store.remove("s/settled")
+        fixture.store.remove("s/d/old")
+        fixture.store.put("s/d/other")
+        fixture.cache.abandon(RelativePath("s"))
+        #expect(throws: StoreError.notFound) {
+            try fixture.cache.attributes(of: RelativePath("s/d/new"), mayWait: true)
+        }
+        #expect(throws: StoreError.notFound) {
+            try fixture.cache.attributes(of: RelativePath("s/settled"), mayWait: true)
+        }
+        #expect(try fixture.view("s/d").names == ["other"])
+        #expect(try fixture.glance("sibling/new").attributes.size == 7)
+    }
 }

@@ -11,7 +11,8 @@ import pytest
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
-from rig import cluster, content, mounts, processes, writable  # noqa: E402
+from rig import cluster, content, mounts, processes, writable, written_table  # noqa: E402
+from rig.etcd import Etcd  # noqa: E402
 from rig.proxy import Proxy  # noqa: E402
 from rig.weed import Weed  # noqa: E402
 
@@ -209,6 +210,16 @@ def on_s3(bucket, mount):
 def on_disk(place, mount):
     """A local directory and mounts that write to it."""
     return writable.OnDisk(os.path.join(place, "store"), mount)
+
+
+@pytest.fixture
+def table(place, bucket, mount):
+    """A mount table with two prefixes of a bucket and a local directory."""
+    server = Etcd(os.path.join(place, "etcd"))
+    disk = os.path.join(place, "disk")
+    os.mkdir(disk)
+    yield written_table.Table(server, bucket, disk, mount)
+    server.stop()
 
 
 @pytest.fixture(params=["s3", "file"])

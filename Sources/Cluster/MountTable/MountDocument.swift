@@ -11,6 +11,8 @@ struct MountDocument: Codable, Hashable {
     var path: String
     var ufs: String
     var options: [String: String]
+    /// Left out of the JSON unless it is true.
+    var isReadOnly: Bool?
 
     private enum CodingKeys: String, CodingKey {
         case version = "Version"
@@ -18,6 +20,7 @@ struct MountDocument: Codable, Hashable {
         case path = "Path"
         case ufs = "UfsUri"
         case options = "Options"
+        case isReadOnly = "ReadOnly"
     }
 
     /// Describes a new mount.
@@ -27,6 +30,7 @@ struct MountDocument: Codable, Hashable {
         path = entry.path
         ufs = entry.ufs
         options = entry.options
+        isReadOnly = entry.isReadOnly ? true : nil
     }
 
     /// Reads a value.
@@ -68,7 +72,12 @@ struct MountDocuments {
                 continue
             }
             do throws(MountTableError) {
-                let mount = try MountEntry(path: document.path, ufs: document.ufs, options: document.options)
+                let mount = try MountEntry(
+                    path: document.path,
+                    ufs: document.ufs,
+                    options: document.options,
+                    isReadOnly: document.isReadOnly ?? false
+                )
                 guard entry.key == prefix + mount.name else {
                     throw .refused("the key is not that of \(mount.path)")
                 }

@@ -11,6 +11,8 @@ public struct MountEntry: Hashable, Sendable, CustomStringConvertible {
     public let ufs: String
     /// Settings of the store, such as its endpoint and keys.
     public let options: [String: String]
+    /// Whether nobody may change the store through this mount.
+    public let isReadOnly: Bool
     let location: UFSLocation
 
     /// Checks and describes a mount.
@@ -18,12 +20,19 @@ public struct MountEntry: Hashable, Sendable, CustomStringConvertible {
     ///   - path: A direct child of `/`; one slash at the end is taken off.
     ///   - ufs: An absolute URI such as `s3://bucket/prefix`; slashes at the end are taken off.
     ///   - options: Settings of the store.
+    ///   - isReadOnly: Whether nobody may change the store through this mount.
     /// - Throws: ``MountTableError/refused(_:)`` for a path or URI that can't be mounted.
-    public init(path: String, ufs: String, options: [String: String] = [:]) throws(MountTableError) {
+    public init(
+        path: String,
+        ufs: String,
+        options: [String: String] = [:],
+        isReadOnly: Bool = false
+    ) throws(MountTableError) {
         self.path = "/" + (try Self.name(of: path))
         location = try Self.location(of: ufs)
         self.ufs = Self.trimmed(ufs)
         self.options = options
+        self.isReadOnly = isReadOnly
         for (key, value) in options where key.isEmpty || (key + value).utf8.contains(where: Self.isControl) {
             throw .refused("option \(key.debugDescription) of \(path) is empty or has a control character")
         }
@@ -93,10 +102,14 @@ public struct MountEntry: Hashable, Sendable, CustomStringConvertible {
         .contains { key.contains($0) }
     }
 
-    /// The line of `alluxio mount list`: `<ufs> on <path> properties={k=v, …}`.
+    /// The word that marks a mount which nobody may write to, in listings and in files.
+    static let readOnlyWord = "readonly"
+
+    /// The line of `alluxio mount list`: `<ufs> on <path> properties={k=v, …}`, with ` readonly` at the end
+    /// of one that nobody may write to.
     public var description: String {
         let shown = shownOptions.map { "\($0.key)=\($0.value)" }.joined(separator: ", ")
-        return "\(ufs) on \(path) properties={\(shown)}"
+        return "\(ufs) on \(path) properties={\(shown)}" + (isReadOnly ? " \(Self.readOnlyWord)" : "")
     }
 }
 

@@ -3,8 +3,9 @@ import SmallFiles
 /// A mount table in a file: `alluxio.mount.table.static.conf.file`.
 ///
 /// One mount on a line: its path, its UFS URI and its options as `key=value`, with blanks between. A word
-/// with blanks stands in double quotes, where `\"` and `\\` are the characters themselves. Empty lines,
-/// and lines that begin with `#`, are skipped.
+/// with blanks stands in double quotes, where `\"` and `\\` are the characters themselves. The word
+/// `readonly` among the options marks a mount that nobody may write to. Empty lines, and lines that begin
+/// with `#`, are skipped.
 public enum MountTableFile {
     /// The most bytes of such a file.
     static let maximumBytes = 4 << 20
@@ -54,7 +55,12 @@ public enum MountTableFile {
             throw .refused("one word only; write <path> <ufs-uri> [key=value]…")
         }
         var options: [String: String] = [:]
+        var isReadOnly = false
         for word in words.dropFirst(2) {
+            if word == MountEntry.readOnlyWord {
+                isReadOnly = true
+                continue
+            }
             guard let equals = word.firstIndex(of: "="), equals > word.startIndex else {
                 throw .refused(
                     "option \(words.count > 2 ? "number \(options.count + 1) " : "")is not key=value"
@@ -65,7 +71,7 @@ public enum MountTableFile {
                 throw .refused("option \(key) is there twice")
             }
         }
-        return try MountEntry(path: words[0], ufs: words[1], options: options)
+        return try MountEntry(path: words[0], ufs: words[1], options: options, isReadOnly: isReadOnly)
     }
 
     private static func words(_ line: Substring) throws(MountTableError) -> [String] {

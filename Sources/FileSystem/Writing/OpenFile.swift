@@ -8,6 +8,8 @@ import Synchronization
 final class OpenFile: Sendable {
     /// What it is the file of.
     let node: Node
+    /// The store that it was opened in, and is changed in; nil if nothing can be changed.
+    let home: (any WritableStore)?
     /// How many handles are open; changed by ``Handles`` under its lock.
     let opens = Atomic(0)
 
@@ -20,8 +22,14 @@ final class OpenFile: Sendable {
 
     private let state: Mutex<State>
 
-    init(node: Node, version: OpenVersion, writer: Writer? = nil) {
+    init(
+        node: Node,
+        version: OpenVersion,
+        writer: Writer? = nil,
+        home: (any WritableStore)? = nil
+    ) {
         self.node = node
+        self.home = home
         state = Mutex(State(version: version, writer: writer))
     }
 

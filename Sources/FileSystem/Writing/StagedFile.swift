@@ -11,11 +11,14 @@ final class StagedFile: Pin {
     let descriptor: Int32
     let name: String
     private let directory: StagingDirectory
+    /// The address of the root of the store that will get it.
+    private let store: UFSURI
     /// Bytes of the directory's room that this file has taken.
     private let taken = Atomic<Int64>(0)
     private let isKept = Atomic(false)
 
-    init(descriptor: Int32, name: String, directory: StagingDirectory) {
+    init(descriptor: Int32, name: String, directory: StagingDirectory, store: UFSURI) {
+        self.store = store
         self.descriptor = descriptor
         self.name = name
         self.directory = directory
@@ -32,6 +35,7 @@ final class StagedFile: Pin {
     func began(_ path: RelativePath, base: FileVersion?) throws(FileSystemError) {
         var event = StagingEvent(.began, file: name)
         event.path = path.bytes
+        event.store = store
         event.base = base
         try directory.note(event)
     }
@@ -53,6 +57,7 @@ final class StagedFile: Pin {
         }
         var event = StagingEvent(.durable, file: name)
         event.path = path.bytes
+        event.store = store
         event.base = base
         event.contents = contents
         event.owner = owner

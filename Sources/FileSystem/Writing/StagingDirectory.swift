@@ -66,17 +66,27 @@ public final class StagingDirectory: Sendable {
             throw Self.error("cannot keep a log in", path, code)
         }
         self.log = log
-        remnants = Mutex(log.unfinished().map { StagedRemnant(file: $0.key, events: $0.value) })
+        remnants = Mutex(log.unfinished.map { StagedRemnant(file: $0.key, events: $0.value) })
         try Self.makeDirectories(journalDirectory)
         try Self.makeDirectories(lostDirectory)
     }
 
     /// What an earlier daemon left; each once.
-    func takeRemnants() -> [StagedRemnant] {
+    /// - Parameter again: Only those that were put back.
+    /// - Returns: Them; nobody else gets them.
+    func takeRemnants(again: Bool = false) -> [StagedRemnant] {
         remnants.withLock { remnants in
-            defer { remnants = [] }
-            return remnants
+            let taken = remnants.filter { $0.isReported || !again }
+            remnants.removeAll { $0.isReported || !again }
+            return taken
         }
+    }
+
+    /// Keeps what an earlier daemon left for when its store can be written to.
+    func putBack(_ remnant: StagedRemnant) {
+        var remnant = remnant
+        remnant.isReported = true
+        remnants.withLock { $0.append(remnant) }
     }
 
     /// Opens what an earlier daemon left, for reading; nil if it is gone.
@@ -135,21 +145,26 @@ public final class StagingDirectory: Sendable {
     /// Makes an empty file.
     /// - Parameters:
     ///   - path: What it holds the changes of.
+    ///   - store: The address of the root of the store that will get them.
     ///   - base: The version that is changed; nil for a new name.
     /// - Returns: The file, noted in the log.
     /// - Throws: ``FileSystemError/noSpace(_:)``, or another ``FileSystemError``.
-    func makeFile(for path: RelativePath, base: FileVersion?) throws(FileSystemError) -> StagedFile {
-        let staged = try makeFile()
+    func makeFile(
+        for path: RelativePath,
+        in store: UFSURI,
+        base: FileVersion?
+    ) throws(FileSystemError) -> StagedFile {
+        let staged = try makeFile(in: store)
         try staged.began(path, base: base)
         return staged
     }
 
-    private func makeFile() throws(FileSystemError) -> StagedFile {
+    private func makeFile(in store: UFSURI) throws(FileSystemError) -> StagedFile {
         let number = nextNumber.add(1, ordering: .relaxed).oldValue
         let name = "\(prefix)-\(number).data"
         let file = linux_open_at(directory, name, O_RDWR | O_CREAT | O_EXCL, 0o600)
         guard file >= 0 else { throw Self.failure(-file, "cannot make '\(path)/\(name)'") }
-        return StagedFile(descriptor: file, name: name, directory: self)
+        return StagedFile(descriptor: file, name: name, directory: self, store: store)
     }
 
     /// Takes room for bytes that will be staged.

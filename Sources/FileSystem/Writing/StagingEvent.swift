@@ -4,7 +4,7 @@ import Pages
 ///
 /// Pure.
 ///
-/// Fields are separated by tabs, in the order of the properties; an empty field is nil. In fields a
+/// Fields are separated by tabs; an empty field is nil. In fields a
 /// backslash,
 /// a tab and a line end are written `\\`, `\t` and `\n`; all other bytes stand for themselves, since names
 /// need
@@ -48,6 +48,8 @@ struct StagingEvent: Hashable, Sendable {
     var file: String
     /// The path that it will get.
     var path: [UInt8]?
+    /// The address of the root of the store that will get it; nil in a log of an earlier version.
+    var store: UFSURI?
     /// The version that it is based on, or replaces; nil for a new name.
     var base: FileVersion?
     /// Of a durable file.
@@ -60,7 +62,9 @@ struct StagingEvent: Hashable, Sendable {
         self.file = file
     }
 
-    private static let fieldCount = 9
+    private static let fieldCount = 10
+    /// How many there were before the store was one of them.
+    private static let oldFieldCount = 9
 
     /// The line, with its end.
     var line: [UInt8] {
@@ -69,7 +73,7 @@ struct StagingEvent: Hashable, Sendable {
             Array(kind.rawValue.utf8), Array(file.utf8), path.map { [UInt8(ascii: "/")] + $0 } ?? [],
             base?.uri.bytes ?? [], Array((base?.etag.text ?? "").utf8), Self.text(base?.size),
             Self.text(contents?.size), Array((kept ?? "").utf8),
-            Array((owner.map { "\($0.mode) \($0.uid) \($0.gid)" } ?? "").utf8),
+            Array((owner.map { "\($0.mode) \($0.uid) \($0.gid)" } ?? "").utf8), store?.bytes ?? [],
         ]
         var line: [UInt8] = []
         for field in fields {
@@ -83,9 +87,9 @@ struct StagingEvent: Hashable, Sendable {
     /// Reads a line without its end; nil for one that was not written whole.
     init?(line: ArraySlice<UInt8>) {
         let fields = line.split(separator: Self.tab, omittingEmptySubsequences: false).map(Self.plain)
-        guard fields.count == Self.fieldCount, let kind = Kind(rawValue: Self.string(fields[0])) else {
-            return nil
-        }
+        guard fields.count == Self.fieldCount || fields.count == Self.oldFieldCount,
+            let kind = Kind(rawValue: Self.string(fields[0]))
+        else { return nil }
         self.init(kind, file: Self.string(fields[1]))
         guard !file.isEmpty, !file.contains("/") else { return nil }
         if !fields[2].isEmpty { path = Array(fields[2].dropFirst()) }
@@ -99,6 +103,7 @@ struct StagingEvent: Hashable, Sendable {
         }
         let numbers = Self.string(fields[8]).split(separator: " ").compactMap { UInt32($0) }
         if numbers.count == 3 { owner = Owner(mode: numbers[0], uid: numbers[1], gid: numbers[2]) }
+        if fields.count > Self.oldFieldCount, !fields[9].isEmpty { store = UFSURI(bytes: fields[9]) }
     }
 
     private static let tab = UInt8(ascii: "\t")

@@ -6,17 +6,24 @@ import Synchronization
 ///
 /// A line an event, appended without waiting for the disk: it outlives the process, and a file whose contents
 /// were promised has its line synced with them. Lines that cannot be read (a torn last one) are left out. Cut
-/// to
-/// nothing when no file is left. Any thread may call it.
+/// when no file is left but those of an earlier daemon. Any thread may call it.
 final class StagingLog: Sendable {
     private struct State {
-        var live: Set<String> = []
+        /// Files that have not ended.
+        var live: Set<String>
+        /// Those of them that an earlier daemon left.
+        var left: Set<String>
+        /// Bytes behind the lines of what was left.
         var bytes = 0
     }
 
+    /// What an earlier daemon left: the events of each file that did not end, in order.
+    let unfinished: [String: [StagingEvent]]
     private let descriptor: Int32
-    private let state = Mutex(State())
-    /// From how many bytes on the log is cut when nothing is live.
+    /// The lines of what was left come first, so that cutting the log spares them.
+    private let leftBytes: Int
+    private let state: Mutex<State>
+    /// From how many bytes on the log is cut when nothing else is live.
     private static let cutBytes = 64 << 10
     /// The most bytes that are read of a log; one of 64 MiB has some 500 000 events.
     private static let readMaximum = 64 << 20
@@ -27,21 +34,52 @@ final class StagingLog: Sendable {
     /// Opens the log of a directory, or makes it.
     /// - Returns: nil with the errno in `code` if it cannot be opened.
     init?(in directory: Int32, code: inout Int32) {
-        let opened = linux_open_at(directory, Self.name, O_RDWR | O_CREAT | O_APPEND, 0o600)
+        var opened = Self.open(Self.name, in: directory)
         guard opened >= 0 else {
             code = -opened
             return nil
         }
+        let files = Self.unfinished(in: opened)
+        let lines = files.values.flatMap { $0.flatMap(\.line) }
+        // Without room for a new one the old one stays as it is.
+        if let rewritten = Self.rewrite(lines, in: directory) {
+            close(opened)
+            opened = rewritten
+        }
+        var status = stat()
+        leftBytes = fstat(opened, &status) == 0 ? Int(status.st_size) : 0
         descriptor = opened
+        unfinished = files
+        state = Mutex(State(live: Set(files.keys), left: Set(files.keys)))
     }
 
     deinit { close(descriptor) }
 
-    /// What an earlier daemon left: the events of each file that did not end, in order.
-    func unfinished() -> [String: [StagingEvent]] {
+    private static func open(_ name: String, in directory: Int32) -> Int32 {
+        linux_open_at(directory, name, O_RDWR | O_CREAT | O_APPEND, 0o600)
+    }
+
+    /// Puts a new log with these lines in the place of the old one.
+    private static func rewrite(_ lines: [UInt8], in directory: Int32) -> Int32? {
+        let temporary = "\(name).new"
+        unlinkat(directory, temporary, 0)
+        let made = open(temporary, in: directory)
+        guard made >= 0 else { return nil }
+        let written = lines.withUnsafeBytes { write(made, $0.baseAddress, $0.count) }
+        guard written == lines.count, fdatasync(made) == 0,
+            renameat(directory, temporary, directory, name) == 0
+        else {
+            close(made)
+            unlinkat(directory, temporary, 0)
+            return nil
+        }
+        return made
+    }
+
+    private static func unfinished(in descriptor: Int32) -> [String: [StagingEvent]] {
         var status = stat()
         guard fstat(descriptor, &status) == 0, status.st_size > 0 else { return [:] }
-        var bytes = [UInt8](repeating: 0, count: min(Int(status.st_size), Self.readMaximum))
+        var bytes = [UInt8](repeating: 0, count: min(Int(status.st_size), readMaximum))
         let got = bytes.withUnsafeMutableBytes { linux_pread_all(descriptor, $0.baseAddress, $0.count, 0) }
         guard got > 0 else { return [:] }
         var files: [String: [StagingEvent]] = [:]
@@ -56,9 +94,6 @@ final class StagingLog: Sendable {
         return files
     }
 
-    /// Forgets everything that an earlier daemon left.
-    func clear() { _ = ftruncate(descriptor, 0) }
-
     /// Notes an event.
     /// - Parameters:
     ///   - event: What happened.
@@ -67,10 +102,16 @@ final class StagingLog: Sendable {
     func note(_ event: StagingEvent, isDurable: Bool = false) -> Int32 {
         let line = event.line
         let code = state.withLock { state -> Int32 in
-            if event.kind == .ended { state.live.remove(event.file) } else { state.live.insert(event.file) }
-            if state.live.isEmpty, state.bytes > Self.cutBytes {
+            if event.kind == .ended {
+                state.live.remove(event.file)
+                state.left.remove(event.file)
+            } else {
+                state.live.insert(event.file)
+            }
+            if state.live.count == state.left.count, state.bytes > Self.cutBytes {
                 state.bytes = 0
-                return ftruncate(descriptor, 0) == 0 ? 0 : errno
+                // A file that was left and has ended by now is found to be gone.
+                return ftruncate(descriptor, state.left.isEmpty ? 0 : off_t(leftBytes)) == 0 ? 0 : errno
             }
             state.bytes += line.count
             let written = line.withUnsafeBytes { write(descriptor, $0.baseAddress, $0.count) }

@@ -50,10 +50,12 @@ class Etcd:
         with urllib.request.urlopen(f"{self.endpoint}/v3/{path}", data, timeout=5) as answer:
             return json.load(answer)
 
-    def mount(self, name, ufs, **options):
+    def mount(self, name, ufs, readonly=False, **options):
         """Puts a store into the mount table, as `alluxio mount add` does."""
         path = "/" + name
         value = {"Id": uuid.uuid4().hex, "Options": options, "Path": path, "UfsUri": ufs, "Version": 1}
+        if readonly:
+            value["ReadOnly"] = True
         key = f"/AlluxioMount/{self.cluster}/{name}"
         self._call("kv/put", {"key": _base64(key), "value": _base64(json.dumps(value))})
 
