@@ -1,6 +1,8 @@
 import Cluster
 import Glibc
 import Logging
+import Metadata
+import Pages
 import Settings
 
 /// The workers of a cluster as a link of the chain: who they are, and how they are asked.
@@ -38,6 +40,25 @@ struct ClusterLink: Sendable {
             names: { ClusterMetadata(fleet: fleet, next: $0) },
             bytes: { ClusterSource(fleet: fleet, next: $0, store: $0) }
         )
+    }
+
+    /// What tells the workers of this mount's changes.
+    /// - Parameter settings: Of the mount: whether what is written is cached.
+    /// - Returns: For ``telling(_:_:)``.
+    func news(of settings: Settings) -> ChangeNews {
+        ChangeNews(fleet: fleet, warms: settings.text(.writeType) != "THROUGH")
+    }
+
+    /// Puts the link that tells workers before a store that is changed.
+    /// - Parameters:
+    ///   - store: What is changed.
+    ///   - news: What tells the workers; nil: nobody is told.
+    /// - Returns: The store to be changed.
+    static func telling(
+        _ store: any WritableStore & SpanSource,
+        _ news: ChangeNews?
+    ) -> any WritableStore & SpanSource {
+        news.map { TellingStore(next: store, news: $0) } ?? store
     }
 
     /// Begins to follow who the workers are.

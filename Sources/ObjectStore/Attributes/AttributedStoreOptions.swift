@@ -1,3 +1,5 @@
+public import Pages
+
 /// Settings of an ``AttributedStore``.
 public struct AttributedStoreOptions: Sendable {
     /// Permission bits that the mount shows of a file nothing is said of.
@@ -34,6 +36,9 @@ public struct AttributedStoreOptions: Sendable {
     public var extendedBytesMaximum = 64 << 10
     /// How old an upload must be that nobody ended, to be aborted.
     public var uploadAge: Duration = .seconds(7 * 24 * 3600)
+    /// Told of the addresses of removed names once their objects are gone from the store, which is up to
+    /// ``groupDelay`` after the removal; on the thread that deleted them, so it must not wait. nil: nobody.
+    public var onDeleted: (@Sendable (_ names: [UFSURI]) -> Void)?
 
     /// The default settings.
     public init() {}
