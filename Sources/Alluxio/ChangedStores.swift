@@ -91,6 +91,7 @@ final class ChangedStores: Sendable {
         (shown.uid, shown.gid) = (geteuid(), getegid())
         // Asked anew for each request: other processes change the same attributes.
         shown.syncInterval = .zero
+        shown.markerInterval = .zero
         return shown
     }
 }

@@ -132,6 +132,7 @@ final class WorkerFixture: Sendable {
     static func posix(_ objects: S3Store) throws -> AttributedStore {
         var shown = AttributedStoreOptions()
         shown.syncInterval = .zero
+        shown.markerInterval = .zero
         shown.uid = geteuid()
         shown.gid = getegid()
         return try AttributedStore(next: objects, store: objects, options: shown)

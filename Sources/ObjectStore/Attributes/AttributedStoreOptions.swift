@@ -22,7 +22,8 @@ public struct AttributedStoreOptions: Sendable {
     public var groupDelay: Duration = .seconds(1)
     /// How many changes of one directory do not wait any longer.
     public var groupMaximum = 1000
-    /// How often a bucket without attribute objects is asked whether it has one now.
+    /// How often a bucket without attribute objects is asked whether it has one now; zero: before each question
+    /// about a name.
     public var markerInterval: Duration = .seconds(30)
     /// How often a group commit reads again and merges when others write the same object.
     public var attemptsMaximum = 10

@@ -50,12 +50,13 @@ extension WorkerResponder {
 
     private func remove(_ location: FileLocation, _ request: ServedRequest) throws(HTTPFailure) {
         if try request.flag("delete_mount_point", or: false) { throw StoreChanges.isMountPoint }
+        let isRecursive = try isRecursive(request, or: false)
         guard try !request.flag("remove_alluxio_only", or: true) else {
             state.namespaces.forget(location.path, of: location.mount)
             return
         }
         let changes = try StoreChanges(state, of: location)
-        try changes.remove(location.path, recursively: try isRecursive(request, or: false))
+        try changes.remove(location.path, recursively: isRecursive)
     }
 
     private func copy(_ request: ServedRequest) throws(HTTPFailure) {
