@@ -8,8 +8,8 @@ import Synchronization
 
 /// The mounted stores as a worker changes them: POSIX on plain objects, as a mount does it.
 ///
-/// Each has a journal below the staging directory, so that what a worker that was killed had begun is finished
-/// by the next one; where that is not to be had, changes go one by one. Any thread may call it.
+/// Each has a journal below the staging directory, so that what a worker that was killed had begun is
+/// finished by the next one; where that is not to be had, changes go one by one. Any thread may call it.
 final class ChangedStores: Sendable {
     private let stores = Mutex<[UInt64: any WritableStore]>([:])
     private let logger = Logger(label: "stores")

@@ -44,8 +44,8 @@ extension MetricCatalogue {
         MetricDescription(
             "alluxio_fuse_cluster_news_total",
             "counter",
-            "Changes of this mount that workers were to be told of, by `outcome`: `sent`, `dropped` since too "
-                + "many waited, `failed`, or `refused`: told, but not read ahead."
+            "Changes of this mount that workers were to be told of, by `outcome`: `sent`, `dropped` since "
+                + "too many waited, `failed`, or `refused`: told, but not read ahead."
         ),
         MetricDescription(
             "alluxio_fuse_cluster_probes_total",
@@ -65,8 +65,8 @@ extension MetricCatalogue {
         MetricDescription(
             "alluxio_fuse_worker_warmed_total",
             "counter",
-            "New versions that a worker was told of, by `outcome`: `read` ahead, `failed`, or `refused` since "
-                + "the queue was full or the file too long."
+            "New versions that a worker was told of, by `outcome`: `read` ahead, `failed`, or `refused` "
+                + "since the queue was full or the file too long."
         ),
         MetricDescription(
             "alluxio_fuse_worker_warming_queue_length",

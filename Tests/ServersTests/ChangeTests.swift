@@ -23,7 +23,8 @@ struct ChangeTests {
         "rm/x?ufsFullPath=%@/f&remove_alluxio_only=false", "copy/x?srcPath=%@/f&dstPath=%@/b",
         "chunk/x?ufsFullPath=%@/a",
     ])
-    func `a worker changes nothing unless it is told so, and names the property`(_ target: String) async throws
+    func `a worker changes nothing unless it is told so, and names the property`(_ target: String)
+        async throws
     {
         let worker = try await WorkerFixture(onDisk: false)
         try worker.upload.put([1], to: Array("f".utf8))
@@ -162,7 +163,10 @@ struct ChangeTests {
         #expect(try worker.stored("x/copy/big") == [5])
         let plain = ends(worker, "d/big", "y/plain") + "&preserve=False"
         #expect(try worker.post("copy", plain).head.status == 200)
-        let modes = try WorkerFixture.posix(worker.objects).attributes(of: RelativePath("y/plain"), known: .file)
+        let modes = try WorkerFixture.posix(worker.objects).attributes(
+            of: RelativePath("y/plain"),
+            known: .file
+        )
         #expect(modes.posix?.mode ?? 0o644 & 0o777 != 0o604)
         #expect(try worker.post("copy", ends(worker, "d", "z") + "&recursive=False").head.status == 409)
         #expect(try worker.post("copy", ends(worker, "d", "d/in/itself")).head.status == 400)

@@ -54,7 +54,9 @@ struct UploadTests {
         }
         do {
             let client = RawClient(port: worker.ports.http)
-            client.send("POST \(target(worker, "short")) HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\nabc")
+            client.send(
+                "POST \(target(worker, "short")) HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\nabc"
+            )
             client.endSending()
             _ = client.readAll()
         }

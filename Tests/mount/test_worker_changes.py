@@ -136,7 +136,8 @@ def test_a_worker_and_a_mount_change_the_same_names(workers, mounted, mount):
         assert read(mine.at(name)) == data
         assert os.stat(mine.at(name)).st_mode & 0o777 == 0o640
         assert os.getxattr(mine.at(name), "user.colour") == b"blue"
-    assert post(f"{one.url}/v1/rm/x?ufsFullPath={mounted.uri}/new&recursive=true&remove_alluxio_only=false")[0] == 200
+    flags = "recursive=true&remove_alluxio_only=false"
+    assert post(f"{one.url}/v1/rm/x?ufsFullPath={mounted.uri}/new&{flags}")[0] == 200
     processes.wait_until(lambda: os.listdir(mine.path) == ["elsewhere"], 5, "the tree is gone")
 
 
@@ -153,7 +154,8 @@ def test_mounts_with_and_without_workers_agree_on_what_a_third_one_set(workers, 
     os.symlink("f1", maker.at("d/link"))
     os.chmod(maker.at("d"), 0o711)
     maker.unmount()
-    assert any(ATTRIBUTES in item["Key"] for item in mounted.client.list_objects_v2(Bucket=mounted.name)["Contents"])
+    listed = mounted.client.list_objects_v2(Bucket=mounted.name)["Contents"]
+    assert any(ATTRIBUTES in item["Key"] for item in listed)
     seen = []
     for options in ({}, workers.client_settings):
         other = mount(mounted.uri, sync="1s", **options)
@@ -265,7 +267,8 @@ def test_through_workers_names_are_as_old_as_the_interval_at_most(workers, mount
         began = time.monotonic()
         time.sleep(1.7)
         os.stat(second.at(f"f{index}"))
-        processes.wait_until(lambda index=index: os.stat(second.at(f"f{index}")).st_size == 2, 12, "it shows", pause=0.05)
+        path = second.at(f"f{index}")
+        processes.wait_until(lambda path=path: os.stat(path).st_size == 2, 12, "it shows", pause=0.05)
         late.append(time.monotonic() - began)
     assert max(late) < 4.5, late
 

@@ -3,12 +3,12 @@ public import Pages
 import Synchronization
 import Threading
 
+// Safety: `state` is read and written with the lock held.
 /// Tells workers what this process has changed, so that nobody is given what was before.
 ///
 /// The owners of a name and of its directory forget what they know of it, and the owners of a file read the
 /// new version ahead. Any thread may call it; none waits for a worker. What is not told is found out by the
 /// workers themselves when what they know has become too old.
-// Safety: `state` is read and written with the lock held.
 public final class ChangeNews: @unchecked Sendable {
     private struct State {
         var queue: [ChangedName] = []

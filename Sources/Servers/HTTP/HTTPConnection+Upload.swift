@@ -2,7 +2,9 @@ import NIOCore
 import NIOHTTP1
 import NIOPosix
 
-/// A body that is taken while it comes. Lives on the connection's event loop.
+/// A body that is taken while it comes.
+///
+/// Lives on the connection's event loop.
 struct UploadedBody {
     let intake: any BodyIntake
     /// Which body of the connection it is.

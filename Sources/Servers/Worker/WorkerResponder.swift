@@ -72,7 +72,9 @@ struct WorkerResponder: Responder {
     }
 
     func intake(for request: ServedRequest) throws(HTTPFailure) -> (any BodyIntake)? {
-        guard isWriting(request), case .chunk(let id) = Endpoint(request.target.components) else { return nil }
+        guard isWriting(request), case .chunk(let id) = Endpoint(request.target.components) else {
+            return nil
+        }
         guard isAllowed(request) else { throw Self.unauthorized }
         return TaggedIntake(try StoredUpload(state, to: try locate(id, request)), workerField)
     }

@@ -76,7 +76,8 @@ final class StoredUpload: BodyIntake {
         let way = try begun()
         let size = way.stage.size
         let contents = StagedContents(base: nil, kept: [], size: size, staged: way.stage.descriptor) {
-            _, _ throws(StoreError) in
+            _,
+            _ throws(StoreError) in
             throw .corrupt("nothing is kept of another version")
         }
         let path = location.path
@@ -92,7 +93,11 @@ final class StoredUpload: BodyIntake {
         guard let etag = made.etag else { return .changed(.created) }
         let version = FileVersion(uri: location.uri, etag: etag, size: size)
         if size > 0, worker.directory.owner(of: location.uri) == nil {
-            worker.pages.adopt(version, from: way.stage.descriptor, spans: [Span(offset: 0, count: Int(size))])
+            worker.pages.adopt(
+                version,
+                from: way.stage.descriptor,
+                spans: [Span(offset: 0, count: Int(size))]
+            )
         }
         return .changed(.created, fields: worker.versionFields(etag, size: size, modified: made.modified))
     }
@@ -108,7 +113,8 @@ final class StoredUpload: BodyIntake {
 
 extension Answer {
     /// The answer to a change that was made.
-    static func changed(_ status: HTTPResponseStatus, fields: [(name: String, value: String)] = []) -> Answer {
+    static func changed(_ status: HTTPResponseStatus, fields: [(name: String, value: String)] = []) -> Answer
+    {
         .json(
             .object([("mSuccess", .bool(true)), ("success", .bool(true)), ("mMessage", .string("done"))]),
             status,

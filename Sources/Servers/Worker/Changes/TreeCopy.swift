@@ -91,7 +91,12 @@ struct TreeCopy {
         )
     }
 
-    private func copyOther(_ path: RelativePath, _ known: Attributes, to goal: RelativePath, _ there: Attributes?)
+    private func copyOther(
+        _ path: RelativePath,
+        _ known: Attributes,
+        to goal: RelativePath,
+        _ there: Attributes?
+    )
         throws(HTTPFailure)
     {
         var entry = entry(known, known.posix?.mode ?? UInt32(S_IFLNK) | 0o777)
@@ -107,7 +112,12 @@ struct TreeCopy {
         }
     }
 
-    private func copyFile(_ path: RelativePath, _ known: Attributes, to goal: RelativePath, _ there: Attributes?)
+    private func copyFile(
+        _ path: RelativePath,
+        _ known: Attributes,
+        to goal: RelativePath,
+        _ there: Attributes?
+    )
         throws(HTTPFailure)
     {
         guard let etag = known.etag else { return }

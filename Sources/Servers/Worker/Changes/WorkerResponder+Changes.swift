@@ -42,7 +42,8 @@ extension WorkerResponder {
     private func ends(_ request: ServedRequest) throws(HTTPFailure)
         -> (source: FileLocation, target: FileLocation)
     {
-        guard let source = request.target.value("srcPath"), let target = request.target.value("dstPath") else {
+        guard let source = request.target.value("srcPath"), let target = request.target.value("dstPath")
+        else {
             throw .refused(.badRequest, "the parameters 'srcPath' and 'dstPath' are wanted")
         }
         return (try FileLocation(source, in: state.mounted), try FileLocation(target, in: state.mounted))

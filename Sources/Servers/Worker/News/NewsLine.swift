@@ -4,8 +4,8 @@ import Pages
 
 /// One line of news: a name that a client has changed, and the version it has now.
 ///
-/// Pure. `["<address>"]`, `["<address>",<size>,"<etag>"]` or `["<address>",<size>,"<etag>",<offset>,<count>]`;
-/// addresses and ETags are percent-encoded, so that no string has an escape of JSON.
+/// Pure. `["<address>"]`, `["<address>",<size>,"<etag>"]` or the latter with `,<offset>,<count>`; addresses
+/// and ETags are percent-encoded, so that no string has an escape of JSON.
 struct NewsLine: Equatable {
     /// The address in the under file system.
     let address: [UInt8]
