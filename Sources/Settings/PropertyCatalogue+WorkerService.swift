@@ -43,8 +43,8 @@ extension Property {
         default: "false",
         """
         Whether clients of the HTTP API may change the stores through this worker: mkdir, touch, rm, mv, \
-        copy, and POST of files. It is off because that API asks nobody who he is: whoever reaches the port could \
-        delete what the worker's keys may. Set `alluxio.worker.http.auth.token` with it.
+        copy, and POST of files. It is off because that API asks nobody who he is: whoever reaches the port \
+        could delete what the worker's keys may. Set `alluxio.worker.http.auth.token` with it.
         """
     )
     package static let workerStagingDirectory = Property(
