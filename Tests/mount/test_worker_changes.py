@@ -229,8 +229,9 @@ def test_workers_do_not_tell_of_names_that_a_mount_removed_or_moved(workers, mou
 
     owner = workers.workers.index(workers.owner(f"{mounted.uri}/gone"))
     top = workers.workers.index(workers.owner(mounted.uri))
-    assert info("gone") == info("from") == info("tree/leaf") == [200, 200]
-    assert listing("")[top] == ["from", "gone", "tree"]
+    for name in ("gone", "from", "tree/leaf"):
+        processes.wait_until(lambda name=name: info(name) == [200, 200], 5, f"the workers know {name}")
+    processes.wait_until(lambda: listing("")[top] == ["from", "gone", "tree"], 5, "the root is listed")
     os.unlink(writer.at("gone"))
     processes.wait_until(lambda: info("gone")[owner] == 404, 5, "the owner knows that it is gone")
     os.rename(writer.at("from"), writer.at("to"))
@@ -241,6 +242,7 @@ def test_workers_do_not_tell_of_names_that_a_mount_removed_or_moved(workers, mou
     assert info("wood/leaf") == [200, 200]
 
 
+@pytest.mark.seconds(90 + ROUNDS // 2)
 def test_what_one_mount_closed_the_other_opens_through_workers(workers, mounted, mount):
     mounts = [in_cluster(workers, mount, mounted.uri, "0s") for _ in range(2)]
     stale = 0

@@ -90,6 +90,8 @@ enum WorkerLimits {
     static let warmingReadersMaximum = 2
     /// Parts of one upload that are sent at a time while it comes.
     static let partsAtOnce = 2
+    /// Entries of one directory of a tree that is removed or copied; they are held while it is.
+    static let treeEntriesMaximum = 500_000
     /// What is made of a long document before it goes out, in bytes.
     static let documentPartBytes = 128 << 10
 }

@@ -73,6 +73,11 @@ extension StoreChanges {
                     }
                 }
                 token = page.next
+                guard order.count <= WorkerLimits.treeEntriesMaximum else {
+                    throw .tooLarge(
+                        "\(directory) has more than \(WorkerLimits.treeEntriesMaximum) entries; use a mount"
+                    )
+                }
             } while token != nil
         }
         return order.compactMap { name in found[name].map { (name: name, $0) } }
