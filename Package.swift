@@ -113,7 +113,9 @@ let package = Package(
         // L3: the worker's side. The daemon does not link it.
         .target(
             name: "Servers",
-            dependencies: ["Pages", "Metadata", "PageCache", "HTTPTransport", "CCrypto", logging, metrics]
+            dependencies: [
+                "Pages", "Metadata", "PageCache", "HTTPTransport", "CCrypto", "CLinux", logging, metrics,
+            ]
                 + nio,
             swiftSettings: swift
         ),

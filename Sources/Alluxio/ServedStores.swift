@@ -12,6 +12,8 @@ final class ServedStores: MountedStores, SpanSource {
     private let table: StoreTable
     private let feed: MountTableFeed?
     private let served = Mutex<[Servers.MountedStore]>([])
+    /// Makes stores to be changed; nil: none is.
+    private let changed: ChangedStores?
 
     /// How long a start waits for the mount table.
     static let patience = Duration.seconds(5)
@@ -24,6 +26,7 @@ final class ServedStores: MountedStores, SpanSource {
             environment: plan.environment,
             userAgent: "alluxio-worker/\(Version.text)"
         )
+        changed = plan.changesStores ? ChangedStores(directory: plan.stagingDirectory) : nil
         if let root = plan.root {
             feed = nil
             do throws(MountTableError) {
@@ -55,14 +58,17 @@ final class ServedStores: MountedStores, SpanSource {
     }
 
     private func refresh() {
-        let stores = table.stores.mounted.compactMap { mounted in
+        let mounted = table.stores.mounted
+        changed?.keep(Set(mounted.map(\.id)))
+        let stores = mounted.compactMap { mounted in
             mounted.link.map { link in
                 Servers.MountedStore(
                     id: mounted.id,
                     path: mounted.entry.path,
                     root: mounted.root,
                     store: link.source,
-                    options: mounted.entry.publicOptions
+                    options: mounted.entry.publicOptions,
+                    changing: mounted.entry.isReadOnly ? nil : changed?.store(mounted.id, link)
                 )
             }
         }

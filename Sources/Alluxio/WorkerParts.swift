@@ -120,6 +120,7 @@ final class WorkerParts: Sendable {
     /// - Parameter round: How often it was called.
     func housekeep(round: Int) {
         caches.housekeep()
+        server.tendStores()
         stores.housekeep(isServing: server.connectionCount > 0)
         if round.isMultiple(of: Self.serverRounds) { server.housekeep() }
     }

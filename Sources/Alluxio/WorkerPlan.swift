@@ -1,4 +1,5 @@
 import Cluster
+import Glibc
 import Servers
 import Settings
 
@@ -84,6 +85,22 @@ struct WorkerPlan: Sendable {
         }
     }
 
+    /// A file of more than this part of the cache is not read before somebody asks for it: it would push out
+    /// too much that somebody did ask for.
+    private static let warmedFileShare: Int64 = 4
+
+    /// Whether clients may change the stores.
+    var changesStores: Bool { settings.flag(.workerChanges) ?? false }
+
+    /// Where files lie that clients send, and the journals of changes.
+    var stagingDirectory: String {
+        if let path = settings.text(.workerStagingDirectory) { return path }
+        if case .directories(let directories) = storage, let first = directories.first {
+            return "\(first.path)/staging"
+        }
+        return "/var/tmp/alluxio-worker-\(geteuid())"
+    }
+
     /// What its servers are told.
     /// - Parameter metricsText: Gives the text of `/metrics`.
     /// - Returns: Their options.
@@ -104,6 +121,9 @@ struct WorkerPlan: Sendable {
         options.syncInterval = settings.syncInterval
         options.listingBytesMaximum = memoryBytes / 4
         if let total = settings.duration(.totalTimeout) { options.http.answerTimeout = total + .seconds(30) }
+        options.stagingDirectory = stagingDirectory
+        options.stagingBytesMaximum = Int64(settings.number(.workerStagingSize) ?? 16 << 30)
+        options.warmedFileBytesMaximum = capacityBytes / Self.warmedFileShare
         options.version = Version.text
         options.metricsText = metricsText
         return options

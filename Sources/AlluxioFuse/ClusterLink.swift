@@ -1,6 +1,8 @@
 import Cluster
 import Glibc
 import Logging
+import Metadata
+import Pages
 import Settings
 
 /// The workers of a cluster as a link of the chain: who they are, and how they are asked.
@@ -38,6 +40,13 @@ struct ClusterLink: Sendable {
             names: { ClusterMetadata(fleet: fleet, next: $0) },
             bytes: { ClusterSource(fleet: fleet, next: $0, store: $0) }
         )
+    }
+
+    /// What tells the workers of this mount's changes.
+    /// - Parameter settings: Of the mount: whether what is written is cached.
+    /// - Returns: For ``TellingStore``.
+    func news(of settings: Settings) -> ChangeNews {
+        ChangeNews(fleet: fleet, warms: settings.text(.writeType) != "THROUGH")
     }
 
     /// Begins to follow who the workers are.

@@ -16,6 +16,7 @@ import Threading
 final class Composition: Sendable {
     private let contents: any MountContents
     private let cluster: ClusterLink?
+    private let news: ChangeNews?
     private let store: (any WritableStore)?
     /// The numbers of the stores' chores that are being done.
     private let running = Mutex<Set<UInt64>>([])
@@ -41,8 +42,14 @@ final class Composition: Sendable {
         let cluster = plan.settings.hasCluster ? try ClusterLink(plan.settings, etcd: etcd) : nil
         let staging = try plan.staging()
         var options = Self.fileSystemOptions(plan.settings)
-        let shown = options.shown(journal: staging?.journalDirectory)
-        let store = try contents.posix(through: cluster?.links ?? .none, shown)
+        var shown = options.shown(journal: staging?.journalDirectory)
+        var links = cluster?.links ?? .none
+        let news = staging == nil ? nil : cluster?.news(of: plan.settings)
+        if let news {
+            shown.onDeleted = { news.deleted($0) }
+            links.changes = { TellingStore(next: $0, news: news) }
+        }
+        let store = try contents.posix(through: links, shown)
         let check = try ConcurrentResult("store-check", contents.prepare)
         let cache = Self.cache(plan.settings, next: store)
         try check.value()
@@ -50,6 +57,7 @@ final class Composition: Sendable {
         pages = try cache.get()
         self.contents = contents
         self.cluster = cluster
+        self.news = news
         namespace = NamespaceCache(source: store, options: Self.namespaceOptions(plan.settings))
         pool = WaitingPool(
             threadsMaximum: plan.settings.number(.poolThreads) ?? 128,
@@ -159,7 +167,11 @@ final class Composition: Sendable {
         } catch {
             logger.error("changes are left to the next mount", metadata: ["reason": "\(error)"])
         }
+        news?.finish(within: Self.newsDeadline)
     }
+
+    /// How long the end of the mount waits for workers to be told of the last changes.
+    private static let newsDeadline = Duration.seconds(2)
 
     /// How long the end of the mount waits for files that are being stored; the next mount finishes the rest.
     private static let writeDeadline = Duration.seconds(300)
@@ -219,7 +231,7 @@ final class Composition: Sendable {
 
     private static func namespaceOptions(_ settings: Settings) -> NamespaceOptions {
         var options = NamespaceOptions()
-        options.syncInterval = settings.syncInterval
+        options.syncInterval = settings.trustInterval
         options.lookupsMaximum = max(1024, settings.number(.metadataCacheSize) ?? 20_000)
         if let bytes = settings.number(.listingCacheSize) { options.listingBytesMaximum = bytes }
         return options
@@ -237,7 +249,7 @@ final class Composition: Sendable {
         options.attributeTimeout = settings.duration(.attributeTimeout)
         options.entryTimeout = settings.duration(.entryTimeout)
         if settings.isSet(.negativeTimeout) { options.negativeTimeout = settings.duration(.negativeTimeout) }
-        options.syncInterval = settings.syncInterval
+        options.syncInterval = settings.trustInterval
         if let bytes = settings.number(.readAheadMaximum) { options.readAheadMaximum = bytes }
         if let count = settings.number(.openFilesMaximum) { options.openFilesMaximum = count }
         options.specialCommands = settings.flag(.specialCommands) ?? false

@@ -36,7 +36,7 @@ struct StoreContents: MountContents {
         through links: StoreLinks,
         _ shown: AttributedStoreOptions
     ) throws(Failure) -> any WritableStore & SpanSource {
-        try store.posix(LinkedStore(store.source, links), shown)
+        links.changes(try store.posix(LinkedStore(store.source, links), shown))
     }
 
     func prepare() throws(Failure) { try store.check() }

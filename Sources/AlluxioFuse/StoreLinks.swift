@@ -11,6 +11,9 @@ struct StoreLinks: Sendable {
     /// Puts links before a store's bytes.
     var bytes: @Sendable (any MetadataSource & SpanSource) -> any SpanSource
 
+    /// Puts links before a store that is changed; what they hold is made once for each store.
+    var changes: @Sendable (any WritableStore & SpanSource) -> any WritableStore & SpanSource = { $0 }
+
     /// No links: each store is asked itself.
     static let none = StoreLinks(names: { $0 }, bytes: { $0 })
 }

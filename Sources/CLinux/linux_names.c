@@ -29,7 +29,7 @@ int alluxio_rename_at(int from, const char *old_name, int to, const char *new_na
 }
 
 int alluxio_unnamed_file(int directory) {
-    return outcome(openat(directory, ".", O_TMPFILE | O_WRONLY | O_CLOEXEC, 0600));
+    return outcome(openat(directory, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600));
 }
 
 int alluxio_name_file(int descriptor, int directory, const char *name) {

@@ -37,7 +37,33 @@ extension Property {
         "How long a worker that is to end waits for answers under way."
     )
 
+    package static let workerChanges = Property(
+        "alluxio.worker.changes.enabled",
+        .flag,
+        default: "false",
+        """
+        Whether clients of the HTTP API may change the stores through this worker: mkdir, touch, rm, mv, \
+        copy, and POST of files. It is off because that API asks nobody who he is: whoever reaches the port \
+        could delete what the worker's keys may. Set `alluxio.worker.http.auth.token` with it.
+        """
+    )
+    package static let workerStagingDirectory = Property(
+        "alluxio.worker.staging.dir",
+        .path,
+        """
+        Directory where files lie that clients send, until the store has them. Without it, `staging` in the \
+        first cache directory, else a directory of the user below `/var/tmp`.
+        """
+    )
+    package static let workerStagingSize = Property(
+        "alluxio.worker.staging.size",
+        .bytes(1 << 20...1 << 50),
+        default: "16GB",
+        "The most bytes of files that clients send at a time; beyond it they get status 507."
+    )
+
     static let workerService = [
         storeRoot, workerArrayNodePort, workerRPCPort, workerWaitingThreads, workerStopTimeout,
+        workerChanges, workerStagingDirectory, workerStagingSize,
     ]
 }

@@ -92,6 +92,13 @@ extension Settings {
         VirtualBlocks(sizeBytes: Int64(number(.virtualBlockSize) ?? 0))
     }
 
+    /// For how long an answer is trusted: with workers for half of the sync interval, since a worker's answer
+    /// may be as old already; nil: for ever.
+    package var trustInterval: Duration? {
+        guard let interval = syncInterval, hasCluster else { return syncInterval }
+        return interval / 2
+    }
+
     /// How workers are asked, but for which replica is asked first.
     package var clusterOptions: ClusterOptions {
         var options = ClusterOptions()
@@ -105,7 +112,7 @@ extension Settings {
         options.cacheIsPersistent = cacheDirectory != nil
         options.fallsBackToStore = flag(.fallsBackToStore) ?? true
         // Negative is for ever.
-        options.metadataAge = syncInterval ?? .seconds(-1)
+        options.metadataAge = trustInterval ?? .seconds(-1)
         options.token = text(.clusterToken)
         return options
     }

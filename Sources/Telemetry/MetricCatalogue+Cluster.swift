@@ -42,6 +42,12 @@ extension MetricCatalogue {
             "Questions about names, by `source`: `worker`, or `store` where no worker answered."
         ),
         MetricDescription(
+            "alluxio_fuse_cluster_news_total",
+            "counter",
+            "Changes of this mount that workers were to be told of, by `outcome`: `sent`, `dropped` since "
+                + "too many waited, `failed`, or `refused`: told, but not read ahead."
+        ),
+        MetricDescription(
             "alluxio_fuse_cluster_probes_total",
             "counter",
             "Questions whether a worker is alive."
@@ -55,6 +61,17 @@ extension MetricCatalogue {
             "alluxio_fuse_cluster_waits_extended_total",
             "counter",
             "Requests that were made again because a worker gave no byte, but is alive."
+        ),
+        MetricDescription(
+            "alluxio_fuse_worker_warmed_total",
+            "counter",
+            "New versions that a worker was told of, by `outcome`: `read` ahead, `failed`, or `refused` "
+                + "since the queue was full or the file too long."
+        ),
+        MetricDescription(
+            "alluxio_fuse_worker_warming_queue_length",
+            "gauge",
+            "New versions that wait to be read ahead by a worker."
         ),
         MetricDescription(
             "alluxio_read_from_workers_bytes_total",

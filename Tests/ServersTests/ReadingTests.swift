@@ -156,11 +156,6 @@ struct ReadingTests {
             #expect(answer.head.status == status, "\(target): \(answer.text)")
             #expect(answer.text.hasPrefix(#"{"message":""#))
         }
-        for word in ["mkdir", "touch", "rm", "mv", "copy", "chunk"] {
-            let answer = try worker.get("/v1/\(word)/x?ufsFullPath=a", method: "POST", body: [1, 2, 3])
-            #expect(answer.head.status == 501)
-            #expect(answer.text.contains("read-only"))
-        }
         #expect(try worker.get("/v1/info", method: "DELETE").head.status == 405)
         #expect(worker.worker.connectionCount <= 2)
         await worker.stop()

@@ -39,7 +39,7 @@ import Testing
         arguments: [
             ("/health", WorkerResponder.Endpoint.health), ("/v7/health", .health),
             ("/v1/file/ab/page/3", .page(id: Array("ab".utf8), index: Array("3".utf8))),
-            ("/v1/range/ab", .range(id: Array("ab".utf8))), ("/v1/rm/ab", .writing("rm")),
+            ("/v1/range/ab", .range(id: Array("ab".utf8))), ("/v1/rm/ab", .change(.rm, id: Array("ab".utf8))),
         ]
     )
     func `paths lead to endpoints`(_ path: String, _ endpoint: WorkerResponder.Endpoint) {

@@ -66,6 +66,8 @@ final class WorkerFixture: Sendable {
     let worker: WorkerServer
     let ports: WorkerServer.Ports
     let cache: PageCache
+    /// The store behind the worker, as a mount without workers has it.
+    let objects: S3Store
     private let threads: ServerThreads
     /// Keeps the directory of the cache until the fixture, or the test process, is gone.
     private let directory: SupervisedProcess?
@@ -76,25 +78,25 @@ final class WorkerFixture: Sendable {
         delay: Duration = .zero,
         peers: any WorkerDirectory = NoOtherWorkers(),
         bucket existing: (name: String, upload: S3Upload)? = nil,
+        changing: Bool = false,
         _ change: (inout WorkerOptions) -> Void = { _ in }
     ) async throws {
         let weed = try WeedServer.shared()
         (bucket, upload) = try existing ?? weed.freshBucket("worker")
-        store = CountingStore(
-            try S3Store(
-                options: weed.options(bucket),
-                transport: HTTPTransport(),
-                credentials: weed.credentials()
-            ),
-            delay: delay
+        objects = try S3Store(
+            options: weed.options(bucket),
+            transport: HTTPTransport(),
+            credentials: weed.credentials()
         )
+        store = CountingStore(objects, delay: delay)
         let stores = FixedStores([
             MountedStore(
                 id: 1,
                 path: "/s3",
                 root: UFSURI("s3://\(bucket)"),
                 store: store,
-                options: [("region", "us-east-1")]
+                options: [("region", "us-east-1")],
+                changing: changing ? try Self.posix(objects) : nil
             )
         ])
         directory = onDisk ? try SupervisedProcess(["sleep", "infinity"]) : nil
@@ -124,6 +126,57 @@ final class WorkerFixture: Sendable {
             threads: threads
         )
         ports = try await worker.start()
+    }
+
+    /// The store of a bucket as a mount changes it, without a journal.
+    static func posix(_ objects: S3Store) throws -> AttributedStore {
+        var shown = AttributedStoreOptions()
+        shown.syncInterval = .zero
+        shown.markerInterval = .zero
+        shown.uid = geteuid()
+        shown.gid = getegid()
+        return try AttributedStore(next: objects, store: objects, options: shown)
+    }
+
+    /// Asks for a change.
+    func post(_ endpoint: String, _ query: String, body: [UInt8]? = nil) throws -> HTTPResponse {
+        try get("/v1/\(endpoint)/\(Self.anyID)?\(query)", method: "POST", body: body ?? [])
+    }
+
+    /// The bytes of an object, asked of the store itself; nil if there is none.
+    func stored(_ key: String) throws -> [UInt8]? {
+        let path = RelativePath(key)
+        do throws(StoreError) {
+            let found = try objects.attributes(of: path, known: .file)
+            guard let etag = found.etag else { return nil }
+            let version = FileVersion(uri: objects.uri(of: path), etag: etag, size: found.size)
+            var bytes: [UInt8] = []
+            if found.size > 0 {
+                try objects.fetch(Span(offset: 0, count: Int(found.size)), of: version) {
+                    bytes.append(contentsOf: $0)
+                }
+            }
+            return bytes
+        } catch .notFound {
+            return nil
+        }
+    }
+
+    /// The names in a directory, asked of the store itself, ours left out.
+    func names(in directory: String) throws -> [String] {
+        var names: [String] = []
+        do throws(StoreError) {
+            var token: ListingToken?
+            repeat {
+                let page = try objects.list(RelativePath(directory), from: token) { name, _ in
+                    if !ReservedNames.contains(name) { names.append(String(decoding: name, as: UTF8.self)) }
+                }
+                token = page.next
+            } while token != nil
+        } catch .notFound {
+            return []
+        }
+        return names.sorted()
     }
 
     /// Ends the worker and removes its cache.

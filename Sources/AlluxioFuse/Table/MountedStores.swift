@@ -164,7 +164,7 @@ final class MountedStores: Sendable {
         var options = shown
         options.journalDirectory = journal?.path
         do throws(Failure) {
-            let store = try link.posix(LinkedStore(link.source, links), options)
+            let store = links.changes(try link.posix(LinkedStore(link.source, links), options))
             return MountedStore(mount, store, journal: journal, in: table)
         } catch {
             throw .unavailable("\(mount.entry.path) (\(mount.entry.ufs)) can't be used: \(error.message)")

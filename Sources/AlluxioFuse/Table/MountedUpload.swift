@@ -13,8 +13,8 @@ final class MountedUpload: ContentUpload {
 
     func wantsToSend(before end: Int64) -> Bool { next.wantsToSend(before: end) }
 
-    func sendAhead(to end: Int64, from staged: Int32) throws(StoreError) {
-        try next.sendAhead(to: end, from: staged)
+    func sendAhead(to end: Int64, from staged: Int32, sums: StagedContents.Sums) throws(StoreError) {
+        try next.sendAhead(to: end, from: staged, sums: sums)
     }
 
     func touched(_ span: Span) { next.touched(span) }
@@ -41,7 +41,9 @@ final class RefusedUpload: ContentUpload {
 
     func wantsToSend(before end: Int64) -> Bool { false }
 
-    func sendAhead(to end: Int64, from staged: Int32) throws(StoreError) { throw reason }
+    func sendAhead(to end: Int64, from staged: Int32, sums: StagedContents.Sums) throws(StoreError) {
+        throw reason
+    }
 
     func touched(_ span: Span) {}
 

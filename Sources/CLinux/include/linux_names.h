@@ -10,8 +10,8 @@
 // it.
 int alluxio_rename_at(int from, const char *old_name, int to, const char *new_name, unsigned how);
 
-// A file without a name in a directory, open for writing, mode 0600. -EOPNOTSUPP or -EISDIR where there is no
-// such thing.
+// A file without a name in a directory, open for reading and writing, mode 0600. -EOPNOTSUPP or -EISDIR where
+// there is no such thing.
 int alluxio_unnamed_file(int directory);
 // Gives it a name. -EEXIST if there is something under it.
 int alluxio_name_file(int descriptor, int directory, const char *name);

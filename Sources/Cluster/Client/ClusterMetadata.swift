@@ -49,7 +49,7 @@ public final class ClusterMetadata: MetadataSource {
                 of: uri,
                 known: known,
                 at: link.worker,
-                age: fleet.options.metadataAge
+                age: fleet.metadataAge(of: uri)
             )
         }
         switch answer {
@@ -129,7 +129,7 @@ public final class ClusterMetadata: MetadataSource {
     private func page(of uri: UFSURI, token: String?, at link: WorkerLink) throws(WorkerFailure)
         -> EntriesPage
     {
-        try fleet.client.entries(of: uri, token: token, at: link.worker, age: fleet.options.metadataAge)
+        try fleet.client.entries(of: uri, token: token, at: link.worker, age: fleet.metadataAge(of: uri))
     }
 
     private func give(_ page: EntriesPage, of link: WorkerLink, hiddenBefore: Int, into sink: EntrySink)

@@ -14,6 +14,7 @@ struct ClusterMetrics: Sendable {
     let metadataFromWorkers: Counter
     let metadataFromStore: Counter
 
+    private let news: [NewsOutcome: Counter]
     private let failures: [FallbackReason: Counter]
     private let fallbacks: [FallbackReason: Counter]
 
@@ -38,13 +39,33 @@ struct ClusterMetrics: Sendable {
         let metadata = "alluxio_fuse_cluster_metadata_total"
         metadataFromWorkers = counter(metadata, [("source", "worker")])
         metadataFromStore = counter(metadata, [("source", "store")])
+        news = Dictionary(
+            uniqueKeysWithValues: NewsOutcome.allCases.map {
+                ($0, counter("alluxio_fuse_cluster_news_total", [("outcome", $0.rawValue)]))
+            }
+        )
         failures = byReason("alluxio_fuse_cluster_failures_total")
         fallbacks = byReason("alluxio_fuse_cluster_fallbacks_total")
     }
+
+    /// Changes were told to a worker, or not.
+    func countNews(_ outcome: NewsOutcome, _ count: Int = 1) { news[outcome]?.increment(by: count) }
 
     /// A worker did not give what it was asked for.
     func countFailure(_ reason: FallbackReason) { failures[reason]?.increment() }
 
     /// The store was asked instead.
     func countFallback(_ reason: FallbackReason) { fallbacks[reason]?.increment() }
+}
+
+/// What became of a change that a worker is to be told of.
+enum NewsOutcome: String, CaseIterable, Sendable {
+    /// It was told.
+    case sent
+    /// Too many waited.
+    case dropped
+    /// The worker did not take it, or is left alone.
+    case failed
+    /// It was told, and the worker has no room to read the new version ahead.
+    case refused
 }

@@ -36,6 +36,7 @@ public final class WorkerFleet: Sendable {
     private let table = Mutex(Table())
     private let times = Mutex(FirstByteTimes<WorkerIdentity>())
     private let routes = ReadRoutes()
+    private let recent: Mutex<RecentChanges>
 
     /// The workers of a directory; asks none of them yet.
     /// - Parameters:
@@ -62,6 +63,8 @@ public final class WorkerFleet: Sendable {
         self.options = options
         self.logger = logger
         client = WorkerClient(options)
+        let age = options.metadataAge
+        recent = Mutex(RecentChanges(age: age < .zero ? nil : age.wholeNanoseconds))
     }
 
     /// How long a connection stays open unused; workers close theirs after 75 s.
@@ -103,6 +106,30 @@ public final class WorkerFleet: Sendable {
             mixed = (mixed ^ mixed >> 31) &* 0x9E37_79B9_7F4A_7C15
         }
         return Int((mixed >> 32) % UInt64(count))
+    }
+
+    /// All workers that live.
+    var allLinks: [WorkerLink] {
+        let view = directory.view
+        return links(of: view.candidates.filter(\.isLive), view)
+    }
+
+    // MARK: - What this process has changed
+
+    /// Notes that this process has changed a name.
+    func noteOwn(_ change: ChangedName) {
+        let now = systemClock()
+        recent.withLock { recent in
+            recent.note(change.name.bytes, at: now)
+            recent.note(change.directory.bytes, at: now)
+            if change.isTree { recent.note(treeAt: change.name.bytes, at: now) }
+        }
+    }
+
+    /// How old a worker's answer about a name may be: not older than what this process has done to it.
+    func metadataAge(of name: UFSURI) -> Duration {
+        let now = systemClock()
+        return recent.withLock { $0.contains(name.bytes, at: now) } ? .zero : options.metadataAge
     }
 
     private func links(of workers: [WorkerCandidate], _ view: any ClusterPlacement) -> [WorkerLink] {

@@ -14,6 +14,9 @@ struct WorkerURL: Sendable {
     /// Whether the worker lives.
     var health: String { base + "/health" }
 
+    /// What has changed.
+    var news: String { base + "/v1/news" }
+
     /// A range of a file, but for offset and length, which ``range(_:_:)`` appends.
     func range(_ uri: UFSURI) -> String { named("range", uri) + "&offset=" }
 

@@ -3,7 +3,7 @@ import Metadata
 /// The names of our own objects in a directory, in this one place.
 enum AttributeNames {
     /// The attribute object of a directory; everything that begins with it is ours, and hidden.
-    static let document = Array(".alluxio.attributes".utf8)
+    static let document = ReservedNames.prefix
     /// Begins the names of intents; an identifier follows.
     static let intent = document + Array(".intent-".utf8)
     /// Begins the names under which an exchange keeps a file on its way; an identifier follows.
@@ -16,12 +16,10 @@ enum AttributeNames {
     static let keyMaximumBytes = 1024
 
     /// Whether a name is one of ours, which no listing shows and nobody may use.
-    static func isHidden(_ name: some Collection<UInt8>) -> Bool { name.starts(with: document) }
+    static func isHidden(_ name: some Collection<UInt8>) -> Bool { ReservedNames.contains(name) }
 
     /// Whether a name is one of ours.
-    static func isHidden(_ name: UnsafeRawBufferPointer) -> Bool {
-        name.count >= document.count && name[0] == document[0] && name.starts(with: document)
-    }
+    static func isHidden(_ name: UnsafeRawBufferPointer) -> Bool { ReservedNames.contains(name) }
 
     /// Where a directory's attribute object lies.
     static func document(of directory: RelativePath) -> RelativePath { directory.appending(document) }

@@ -38,12 +38,24 @@ extension AttributedStore {
         }
     }
 
-    /// Finds out once whether the bucket has attribute objects.
+    /// Finds out whether the bucket has attribute objects.
     private func findMarker() throws(StoreError) {
-        guard state.withLock({ if case .unknown = $0.marker { true } else { false } }) else { return }
+        guard isMarkerDue else { return }
         try turns.with(AttributeNames.document(of: .root)) { () throws(StoreError) in
-            guard state.withLock({ if case .unknown = $0.marker { true } else { false } }) else { return }
+            guard isMarkerDue else { return }
             try read(.root)
+        }
+    }
+
+    /// Whether nobody knows if there are attribute objects, or must be asked each time whether there are now.
+    private var isMarkerDue: Bool {
+        let asksEachTime = options.markerInterval == .zero
+        return state.withLock { state in
+            switch state.marker {
+            case .unknown: true
+            case .absent: asksEachTime
+            case .present: false
+            }
         }
     }
 

@@ -85,7 +85,7 @@ extension AttributedStore {
             let directories = state.books.filter { $0.value.pendingSince.map { now - $0 >= delay } ?? false }
                 .keys
             var markerDue = false
-            if case .absent(let checked) = state.marker {
+            if case .absent(let checked) = state.marker, options.markerInterval > .zero {
                 markerDue = now - checked >= options.markerInterval.nanoseconds
             }
             let intentsDue =

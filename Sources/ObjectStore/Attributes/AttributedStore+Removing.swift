@@ -154,6 +154,7 @@ extension AttributedStore {
             let markers = batch.markers.sorted { $0.bytes.count > $1.bytes.count }.map(\.marker)
             try objects.delete(batch.objects + markers)
         }
+        options.onDeleted?((batch.objects + batch.markers).map { next.uri(of: $0) })
     }
 
     /// Lets nothing that was removed come between a new name and its object.

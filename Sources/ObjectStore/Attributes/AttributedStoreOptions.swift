@@ -1,3 +1,5 @@
+public import Pages
+
 /// Settings of an ``AttributedStore``.
 public struct AttributedStoreOptions: Sendable {
     /// Permission bits that the mount shows of a file nothing is said of.
@@ -20,7 +22,8 @@ public struct AttributedStoreOptions: Sendable {
     public var groupDelay: Duration = .seconds(1)
     /// How many changes of one directory do not wait any longer.
     public var groupMaximum = 1000
-    /// How often a bucket without attribute objects is asked whether it has one now.
+    /// How often a bucket without attribute objects is asked whether it has one now; zero: before each
+    /// question about a name.
     public var markerInterval: Duration = .seconds(30)
     /// How often a group commit reads again and merges when others write the same object.
     public var attemptsMaximum = 10
@@ -34,6 +37,10 @@ public struct AttributedStoreOptions: Sendable {
     public var extendedBytesMaximum = 64 << 10
     /// How old an upload must be that nobody ended, to be aborted.
     public var uploadAge: Duration = .seconds(7 * 24 * 3600)
+    /// Who is told of the addresses of removed names once their objects are gone from the store; nil: nobody.
+    ///
+    /// That is up to ``groupDelay`` after the removal, on the thread that deleted them; so it must not wait.
+    public var onDeleted: (@Sendable (_ names: [UFSURI]) -> Void)?
 
     /// The default settings.
     public init() {}

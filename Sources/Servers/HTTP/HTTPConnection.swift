@@ -23,6 +23,7 @@ final class HTTPConnection: ChannelInboundHandler {
     private var mayServe = true
     private var ticking: RepeatedTask?
     private var hasHead = false
+    private var uploads: UInt64 = 0
 
     /// Which answer of the connection is under way; what comes late for another one is dropped.
     private(set) var serial: UInt64 = 0
@@ -30,6 +31,10 @@ final class HTTPConnection: ChannelInboundHandler {
     var spans: SpanBody?
     /// Where bytes of memory are copied for the peer; reused while the connection is busy.
     var scratch = ByteBuffer()
+    /// A body that is taken while it comes.
+    var upload: UploadedBody?
+    /// Whether the peer is read from.
+    var isReadingBody = true
     /// Whether the cache gives memory, which is copied, rather than files.
     var copies = false
 
@@ -68,6 +73,7 @@ final class HTTPConnection: ChannelInboundHandler {
         ticking = nil
         serial += 1
         spans = nil
+        giveUpUpload()
         releaseBody()
         self.context = nil
         context.fireChannelInactive()
@@ -112,8 +118,9 @@ final class HTTPConnection: ChannelInboundHandler {
         case .answer:
             guard !hasHead else { return channel.close(promise: nil) }
             serial += 1
+            giveUpUpload()
             intake.endAfterAnswer()
-            refuse(
+            refuseBody(
                 Refusal(
                     status: .serviceUnavailable,
                     message: "no answer of the store within \(server.options.answerTimeout); try again"
@@ -130,7 +137,9 @@ final class HTTPConnection: ChannelInboundHandler {
         case .body(let bytes):
             deadline.progress(now: .now())
             let action = intake.body(bytes.readableBytes)
-            if action == .keep {
+            if action == .keep, upload != nil {
+                takeUploaded(bytes)
+            } else if action == .keep {
                 var bytes = bytes
                 body.writeBuffer(&bytes)
             } else {
@@ -153,21 +162,50 @@ final class HTTPConnection: ChannelInboundHandler {
             )
         }
         var maximum = refusal == nil ? server.responder.bodyMaximum(for: request) : 0
-        if maximum > 0 { maximum = reserveBody(head, maximum) }
+        if refusal == nil, let intake = intake(for: request) {
+            maximum = begin(intake)
+        } else if maximum > 0 {
+            maximum = reserveBody(head, maximum)
+        }
         deadline.wait(for: .body, now: .now())
         let action = intake.head(head, bodyMaximum: maximum)
         if !mayServe { intake.endAfterAnswer() }
         act(on: action)
     }
 
+    private func intake(for request: ServedRequest) -> (any BodyIntake)? {
+        do throws(HTTPFailure) {
+            return try server.responder.intake(for: request)
+        } catch {
+            if case .refusal(let refusal) = error { self.refusal = refusal }
+            return nil
+        }
+    }
+
+    /// Begins to take a body while it comes.
+    /// - Returns: How long it may be: any length, or 0 if there is no room for one more.
+    private func begin(_ intake: any BodyIntake) -> Int {
+        let bytes = 2 * BodyFlow.bytesMaximum
+        guard server.registry.reserve(bytes) else {
+            refusal = Self.noRoom
+            return 0
+        }
+        reservedBytes = bytes
+        uploads += 1
+        upload = UploadedBody(intake, serial: uploads)
+        return .max
+    }
+
+    private static let noRoom = Refusal(
+        status: .serviceUnavailable,
+        message: "too many request bodies are held already; try again"
+    )
+
     private func reserveBody(_ head: HTTPRequestHead, _ maximum: Int) -> Int {
         let length = head.headers.first(name: "content-length").flatMap { Int($0) } ?? maximum
         guard length > 0, length <= maximum else { return maximum }
         guard server.registry.reserve(length) else {
-            refusal = Refusal(
-                status: .serviceUnavailable,
-                message: "too many request bodies are held already; try again"
-            )
+            refusal = Self.noRoom
             return 0
         }
         reservedBytes = length
@@ -181,7 +219,7 @@ final class HTTPConnection: ChannelInboundHandler {
         body = ByteBuffer()
     }
 
-    private func act(on action: RequestIntake.Action) {
+    func act(on action: RequestIntake.Action) {
         switch action {
         case .nothing, .keep: break
         case .sendContinue:
@@ -204,7 +242,11 @@ final class HTTPConnection: ChannelInboundHandler {
         serial += 1
         deadline.wait(for: .answer, now: .now())
         guard var request else { return channel.close(promise: nil) }
-        if let refusal { return refuse(refusal) }
+        if let refusal {
+            giveUpUpload()
+            return refuse(refusal)
+        }
+        if upload != nil { return endUpload() }
         if reservedBytes > 0 || body.readableBytes > 0 { request.body = body }
         do throws(HTTPFailure) {
             send(try server.responder.answer(request, mayWait: false))
@@ -241,7 +283,19 @@ final class HTTPConnection: ChannelInboundHandler {
         send(answer)
     }
 
-    private func refuse(_ refusal: Refusal) {
+    /// Sends the answer to a body that was taken while it came.
+    func arrived(_ answer: Answer) { send(answer) }
+
+    /// Whether the rest of a body is still to come.
+    var isReceiving: Bool { if case .receiving = intake.state { true } else { false } }
+
+    /// Refuses a body in its middle, or after its end.
+    func refuseBody(_ refusal: Refusal) {
+        self.refusal = refusal
+        if isReceiving { act(on: intake.giveUp()) } else { refuse(refusal) }
+    }
+
+    func refuse(_ refusal: Refusal) {
         send(server.responder.answer(refusal, to: request))
     }
 

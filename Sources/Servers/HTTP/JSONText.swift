@@ -1,5 +1,5 @@
 /// A JSON document that is written, never read.
-indirect enum JSONText {
+indirect enum JSONText: Sendable {
     case string(String)
     case number(Int64)
     case bool(Bool)

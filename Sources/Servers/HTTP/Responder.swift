@@ -8,6 +8,14 @@ protocol Responder: Sendable {
     /// The longest body that a request may have, in bytes; 0 if it may have none.
     func bodyMaximum(for request: ServedRequest) -> Int
 
+    /// What takes the body of a request while it comes; nil if it is collected, or not wanted.
+    ///
+    /// Must not wait.
+    /// - Parameter request: Without its body.
+    /// - Returns: What takes the body and gives the answer.
+    /// - Throws: Why the body is not wanted.
+    func intake(for request: ServedRequest) throws(HTTPFailure) -> (any BodyIntake)?
+
     /// Answers a request.
     /// - Parameters:
     ///   - request: What is asked, with its body.
@@ -22,4 +30,9 @@ protocol Responder: Sendable {
     ///   - request: To what; nil if it could not be read.
     /// - Returns: The answer.
     func answer(_ refusal: Refusal, to request: ServedRequest?) -> Answer
+}
+
+extension Responder {
+    /// No body is taken while it comes.
+    func intake(for request: ServedRequest) throws(HTTPFailure) -> (any BodyIntake)? { nil }
 }

@@ -54,6 +54,8 @@ struct Refusal: Error, Sendable {
     var message: String
     /// Header fields beside those every answer has.
     var fields: [(name: String, value: String)] = []
+    /// Members of a JSON body beside the text for people.
+    var members: [(String, JSONText)] = []
     /// Whether a mount point is missing, not a file.
     var isBucket = false
 }

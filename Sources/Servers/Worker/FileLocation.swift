@@ -28,11 +28,15 @@ struct FileLocation: Sendable {
     /// - Parameters:
     ///   - name: `scheme://authority/path` or `/mount/path`.
     ///   - mounts: The stores.
-    /// - Throws: A 400 for what is no name of a file, a 403 for what lies outside of the stores.
+    /// - Throws: A 400 for what is no name of a file, a 403 for what lies outside of the stores, a 404 for a
+    ///   reserved name.
     init(_ name: [UInt8], in mounts: [MountedStore]) throws(HTTPFailure) {
         let text = String(decoding: name, as: UTF8.self)
         guard !name.contains(0) else { throw .refused(.badRequest, "'\(text)' has a zero byte") }
         let normal = try Self.normalised(name, text)
+        guard !ReservedNames.contains(anyOf: RelativePath(bytes: normal)) else {
+            throw .refused(.notFound, "'\(text)': names that begin with '.alluxio.attributes' are reserved")
+        }
         if normal.first == UInt8(ascii: "/") {
             for mount in mounts {
                 guard let rest = Self.rest(of: normal, below: Array(mount.path.utf8)) else { continue }

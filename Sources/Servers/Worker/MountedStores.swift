@@ -13,6 +13,8 @@ public struct MountedStore: Sendable {
     public let store: any MetadataSource & SpanSource
     /// Its options as far as everybody may see them: no keys, secrets or tokens.
     public let options: [(name: String, value: String)]
+    /// The same store as it is changed; nil: this worker changes nothing in it.
+    public let changing: (any WritableStore)?
 
     /// Describes a mounted store.
     /// - Parameters:
@@ -21,18 +23,21 @@ public struct MountedStore: Sendable {
     ///   - root: The address of its root, without a slash at its end.
     ///   - store: Names, attributes and bytes.
     ///   - options: Its options without secrets.
+    ///   - changing: The same store as it is changed; nil: this worker changes nothing in it.
     public init(
         id: UInt64,
         path: String,
         root: UFSURI,
         store: any MetadataSource & SpanSource,
-        options: [(name: String, value: String)] = []
+        options: [(name: String, value: String)] = [],
+        changing: (any WritableStore)? = nil
     ) {
         self.id = id
         self.path = path
         self.root = root
         self.store = store
         self.options = options
+        self.changing = changing
     }
 }
 

@@ -73,6 +73,12 @@ final class Namespaces: Sendable {
         return shorter.max() ?? .zero
     }
 
+    /// Forgets what is known of a name, of everything below it, and of its directory, whatever the age.
+    func forget(_ path: RelativePath, of mount: MountedStore) {
+        let caches = stores.withLock { $0[mount.id].map { Array($0.caches.values) } ?? [] }
+        for cache in caches { cache.invalidate(path) }
+    }
+
     /// Forgets stores that are no longer mounted, and what is no longer trusted.
     func sweep(_ mounts: [MountedStore]) {
         let ids = Set(mounts.map(\.id))

@@ -37,6 +37,7 @@ final class SortedListing: Sendable {
         var keys: [(key: [UInt8], index: UInt32)] = []
         keys.reserveCapacity(listing.count)
         listing.forEach(from: 0) { index, name, attributes in
+            guard !ReservedNames.contains(name) else { return true }
             keys.append((Self.key(name, attributes), UInt32(index)))
             return true
         }

@@ -33,6 +33,13 @@ public struct WorkerOptions: Sendable {
     public var foreignFiles = ForeignFiles.serve
     /// The version that `X-Alluxio-Worker` shows.
     public var version = "dev"
+    /// Where bodies lie that are on their way into a store; the files have no names
+    /// (`alluxio.worker.staging.dir`).
+    public var stagingDirectory = "/var/tmp"
+    /// The most bytes of all of them (`alluxio.worker.staging.size`).
+    public var stagingBytesMaximum: Int64 = 16 << 30
+    /// A longer file is not read ahead when a client tells of a new version, in bytes.
+    public var warmedFileBytesMaximum: Int64 = 1 << 30
     /// Gives the text of `/metrics`; nil: there is none.
     public var metricsText: (@Sendable () -> [UInt8])?
 
@@ -73,6 +80,18 @@ enum WorkerLimits {
     static let entriesMaximum = 5000
     /// How often a read without a version begins again because the file was replaced meanwhile.
     static let replacedMaximum = 3
+    /// Lines of one request with news.
+    static let newsMaximum = 1000
+    /// Bytes of one request with news.
+    static let newsBytesMaximum = 1 << 20
+    /// New versions that wait to be read ahead.
+    static let warmingMaximum = 1024
+    /// How many of them are read at a time.
+    static let warmingReadersMaximum = 2
+    /// Parts of one upload that are sent at a time while it comes.
+    static let partsAtOnce = 2
+    /// Entries of one directory of a tree that is removed or copied; they are held while it is.
+    static let treeEntriesMaximum = 500_000
     /// What is made of a long document before it goes out, in bytes.
     static let documentPartBytes = 128 << 10
 }

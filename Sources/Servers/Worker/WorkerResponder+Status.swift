@@ -57,10 +57,13 @@ extension WorkerResponder {
     ) throws(StoreError) {
         var text = Array("[".utf8)
         var index = 0
+        var isFirst = true
         while index < listing.count {
             listing.forEach(from: index) { place, name, attributes in
                 index = place + 1
-                if place > 0 { text.append(UInt8(ascii: ",")) }
+                guard !ReservedNames.contains(name) else { return true }
+                if !isFirst { text.append(UInt8(ascii: ",")) }
+                isFirst = false
                 let path = location.path.appending(name).bytes
                 let status = FileStatusText(mount: location.mount, path: path, attributes: attributes)
                 known.learn(status.address)

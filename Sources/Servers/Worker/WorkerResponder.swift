@@ -29,7 +29,8 @@ struct WorkerResponder: Responder {
         case tail(id: [UInt8])
         case attributes(id: [UInt8])
         case entries(id: [UInt8])
-        case writing(String)
+        case change(Change, id: [UInt8])
+        case news
 
         /// The endpoint of a path; nil if there is none.
         init?(_ components: [[UInt8]]) {
@@ -52,18 +53,30 @@ struct WorkerResponder: Responder {
             case ("tail", let id?): self = .tail(id: id)
             case ("attributes", let id?): self = .attributes(id: id)
             case ("entries", let id?): self = .entries(id: id)
-            case (let word?, _) where ["mkdir", "touch", "rm", "mv", "copy"].contains(word):
-                self = .writing(word)
+            case ("news", _) where rest.isEmpty: self = .news
+            case (let word?, let id?):
+                guard let change = Change(rawValue: word) else { return nil }
+                self = .change(change, id: id)
             default: return nil
             }
         }
     }
 
     func bodyMaximum(for request: ServedRequest) -> Int {
-        guard isWriting(request), isAllowed(request),
-            case .page = Endpoint(request.target.components)
-        else { return 0 }
-        return options.pageBytes
+        guard isWriting(request), isAllowed(request) else { return 0 }
+        switch Endpoint(request.target.components) {
+        case .page: return options.pageBytes
+        case .news: return WorkerLimits.newsBytesMaximum
+        default: return 0
+        }
+    }
+
+    func intake(for request: ServedRequest) throws(HTTPFailure) -> (any BodyIntake)? {
+        guard isWriting(request), case .chunk(let id) = Endpoint(request.target.components) else {
+            return nil
+        }
+        guard isAllowed(request) else { throw Self.unauthorized }
+        return TaggedIntake(try StoredUpload(state, to: try locate(id, request)), workerField)
     }
 
     func answer(_ request: ServedRequest, mayWait: Bool) throws(HTTPFailure) -> Answer {
@@ -107,7 +120,7 @@ struct WorkerResponder: Responder {
         case .tail(let id): return try end(.tail, of: id, request, mayWait: mayWait)
         case .attributes(let id): return try attributes(id, request, mayWait: mayWait)
         case .entries(let id): return try entries(id, request, mayWait: mayWait)
-        case .writing(let word): throw .refused(.methodNotAllowed, "/v1/\(word) takes POST")
+        case .change, .news: throw .refused(.methodNotAllowed, "\(request.head.uri) takes POST")
         }
     }
 
@@ -116,15 +129,16 @@ struct WorkerResponder: Responder {
     {
         switch endpoint {
         case .page(let id, let index): return try post(id, index, request, mayWait: mayWait)
-        case .writing, .chunk:
-            throw .refused(.notImplemented, "this worker is read-only for now; write to the store itself")
+        case .change(let change, let id):
+            return try self.change(change, id, request, mayWait: mayWait)
+        case .news: return try news(request, mayWait: mayWait)
         default:
             throw .refused(.methodNotAllowed, "\(request.head.uri) takes GET")
         }
     }
 
     func answer(_ refusal: Refusal, to request: ServedRequest?) -> Answer {
-        var members: [(String, JSONText)] = [("message", .string(refusal.message))]
+        var members: [(String, JSONText)] = [("message", .string(refusal.message))] + refusal.members
         if let request, isWriting(request) {
             members += [("mSuccess", .bool(false)), ("mMessage", .string(refusal.message))]
         }
@@ -189,4 +203,25 @@ struct WorkerResponder: Responder {
         }
         return try FileLocation(name, in: state.mounted)
     }
+}
+
+/// Marks the answer to a body as every answer of a worker is.
+private struct TaggedIntake: BodyIntake {
+    private let intake: any BodyIntake
+    private let field: (name: String, value: String)
+
+    init(_ intake: any BodyIntake, _ field: (name: String, value: String)) {
+        self.intake = intake
+        self.field = field
+    }
+
+    func take(_ bytes: ByteBuffer) throws(HTTPFailure) { try intake.take(bytes) }
+
+    func finish() throws(HTTPFailure) -> Answer {
+        var answer = try intake.finish()
+        answer.fields.append(field)
+        return answer
+    }
+
+    func abandon() { intake.abandon() }
 }

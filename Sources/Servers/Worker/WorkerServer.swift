@@ -82,7 +82,12 @@ public final class WorkerServer: Sendable {
                 ports.s3 = try await listen(port, S3Responder(state: state, peers: peers))
             }
             ownPorts.set(ports)
-            if options.token == nil {
+            if options.token == nil, stores.mounted.contains(where: { $0.changing != nil }) {
+                logger.warning(
+                    "everybody may change the stores: set alluxio.worker.http.auth.token",
+                    metadata: ["port": "\(http)"]
+                )
+            } else if options.token == nil {
                 logger.notice("serving everybody: no shared token is set", metadata: ["port": "\(http)"])
             }
             return ports
@@ -115,6 +120,11 @@ public final class WorkerServer: Sendable {
         parts?.0.sweep()
         parts?.1.sweep()
     }
+
+    /// Lets the stores that this worker changes do what is due.
+    ///
+    /// Call it about every second, from one thread.
+    public func tendStores() { running.withLock { $0?.state }?.tendStores() }
 
     /// Stops listening, lets answers under way finish, and closes what is left.
     /// - Parameter limit: How long answers under way may take.

@@ -19,6 +19,10 @@ final class WorkerState: Sendable {
     let sorted = SortedListings()
     let pool: NIOThreadPool
     let ports: Ports
+    let warming: Warming
+    let staging: StagingRoom
+    /// Whether the stores' housekeeping is under way.
+    private let isTending = Atomic(false)
     private let stores: any MountedStores
 
     init(
@@ -36,6 +40,11 @@ final class WorkerState: Sendable {
         self.pool = pool
         self.ports = ports
         files = OpenFiles(pages)
+        warming = Warming(pages, on: pool, fileBytesMaximum: options.warmedFileBytesMaximum)
+        staging = StagingRoom(
+            directory: options.stagingDirectory,
+            bytesMaximum: options.stagingBytesMaximum
+        )
         namespaces = Namespaces(
             syncInterval: options.syncInterval,
             listingBytesMaximum: options.listingBytesMaximum
@@ -100,6 +109,18 @@ final class WorkerState: Sendable {
         listings.sweep()
         sorted.sweep()
         files.sweep()
+    }
+
+    /// Lets the stores that this worker changes do what is due; on a pool thread, one round at a time.
+    ///
+    /// Called every second.
+    func tendStores() {
+        let stores = mounted.compactMap(\.changing)
+        guard !stores.isEmpty, !isTending.exchange(true, ordering: .acquiringAndReleasing) else { return }
+        pool.submit { [self] state in
+            if state == .active { for store in stores { store.housekeep() } }
+            isTending.store(false, ordering: .releasing)
+        }
     }
 }
 

@@ -45,10 +45,13 @@ struct TestFile: Sendable {
 struct SeenRequest: Sendable {
     let path: String
     let query: [String: String]
+    /// The body as text.
+    let body: String
     private let text: String
 
-    init(_ text: String) {
+    init(_ text: String, body: [UInt8] = []) {
         self.text = text
+        self.body = String(decoding: body, as: UTF8.self)
         let target = text.split(separator: " ").dropFirst().first ?? ""
         let parts = target.split(separator: "?", maxSplits: 1)
         path = parts.first.map { String($0) } ?? ""
@@ -129,7 +132,8 @@ final class WorkerDouble: Sendable {
         self.documents = documents
         knownPort = Mutex(0)
         let server = try RawServer.answering { [weak self] _, text, connection in
-            self?.answer(SeenRequest(text), connection) ?? false
+            let request = SeenRequest(text, body: connection.readBody(of: text))
+            return self?.answer(request, connection) ?? false
         }
         knownPort.withLock { $0 = server.port }
         state.withLock { $0.server = server }
