@@ -50,7 +50,7 @@ extension FileSystem {
         let result = try ask { () throws(StoreError) in
             try parts.store.change(path, change, known: known)
         }
-        if !path.isRoot { namespace.settle(path, result) }
+        if !path.isRoot { settle(node, path, result) }
         followOwn(node, path, result)
     }
 
@@ -89,6 +89,12 @@ extension FileSystem {
         let base = OpenVersion(file: pages.open(after), readAhead: readAhead)
         file.replace(base)
         file.writer?.follow(after, base: base)
+    }
+
+    /// The store has a file as it is now: under all of its names.
+    func settle(_ node: Node, _ path: RelativePath, _ attributes: Attributes) {
+        namespace.settle(path, attributes)
+        for other in inodes.otherPaths(of: node) where other != path { namespace.settle(other, attributes) }
     }
 
     private func file(of node: Node) -> OpenFile? { handles.file(of: node.id) }

@@ -152,7 +152,7 @@ extension FileSystem {
         let result = try ask { () throws(StoreError) in
             try parts.store.link(existing, to: path, known: known, time: Self.timeOfDay())
         }
-        namespace.settle(existing, result)
+        settle(snapshot.node, existing, result)
         namespace.settle(path, result)
         followOwn(snapshot.node, existing, result)
         touch(directory)

@@ -104,7 +104,7 @@ extension FileSystem {
         if let count = snapshot.native?.linkCount, let stored = attributes.posix?.linkCount {
             attributes.posix?.linkCount = min(count, stored)
         }
-        namespace.settle(path, attributes)
+        settle(removal.node, path, attributes)
         followOwn(removal.node, path, attributes)
     }
 

@@ -259,7 +259,7 @@ extension FileSystem {
         )
         let base = OpenVersion(file: pages.open(version), readAhead: readAhead)
         inodes.committed(file.node, as: attributes)
-        namespace.settle(path, attributes)
+        settle(file.node, path, attributes)
         file.replace(base)
         writer.endCommit(version, base: base)
     }

@@ -1,5 +1,19 @@
 import Metadata
 import Pages
+import Synchronization
+
+extension InodeTable {
+    /// The paths of a file's further names, as far as the kernel knows them.
+    func otherPaths(of node: Node) -> [RelativePath] {
+        state.withLock { state in
+            node.aliases.compactMap { hash in
+                guard let alias = state.aliases[hash], alias.node === node else { return nil }
+                let directory = RelativePath(bytes: alias.parent.path())
+                return alias.name.withUnsafeBytes { directory.appending($0) }
+            }
+        }
+    }
+}
 
 /// Files with several names: all of them lead to one node, since the kernel keeps pages and link count there.
 extension InodeTable.State {
