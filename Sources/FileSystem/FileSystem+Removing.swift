@@ -26,18 +26,16 @@ extension FileSystem {
         let held = try node.flatMap { node throws(FileSystemError) in try hold(node) }
         defer { held?.release() }
         try keepBytes(of: node, known)
-        if held?.isPending == true {
-            namespace.drop(path)
-        } else {
-            try removeStored(path, known, parts)
-            namespace.remove(path)
-        }
+        let stored = held?.isPending == true ? held?.replaced : known
+        if let stored { try removeStored(path, stored, parts) }
+        namespace.drop(path)
+        if stored != nil { namespace.remove(path) }
         forgetName(name, in: directory, parts)
         touch(directory)
     }
 
     /// Removes a name in the store; what somebody else has changed meanwhile is looked up once more.
-    private func removeStored(
+    func removeStored(
         _ path: RelativePath,
         _ known: Attributes,
         _ parts: WritingParts

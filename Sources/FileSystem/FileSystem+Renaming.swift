@@ -39,7 +39,9 @@ extension FileSystem {
         try commitCopies(ofAnyAtOrBelow: [source.path, target.path])
         try check(known, target, mode)
         if mode == .replace, isSameFile(source, target) { return }
-        if known.kind == .directory || target.attributes?.kind == .directory || mode == .exchange {
+        let isWhole = known.kind == .directory || target.attributes?.kind == .directory || mode == .exchange
+        // Of a file with other names only this name goes, which a later commit could not tell.
+        if isWhole || (target.attributes?.posix?.linkCount ?? 1) > 1 {
             try commitAll(atOrBelow: [source.path, target.path])
             source.attributes = try find(source.path, .waiting)?.attributes
             target.attributes = try find(target.path, .waiting)?.attributes
@@ -114,14 +116,15 @@ extension FileSystem {
             defer { replaced?.release() }
             try keepBytes(of: target.node, there)
         }
+        // What a file that the store does not have was renamed over is still in the store.
+        let stored = replaced?.isPending == true ? replaced?.replaced : target.attributes
         var result: Attributes?
         if let held, held.isPending {
             try ask { () throws(StoreError) in try parts.store.permit(target.path) }
-            let version = replaced?.isPending == true ? nil : target.attributes?.etag
-            held.rename(version.map { .version($0) } ?? .absent)
+            if let old = held.replaced { try removeStored(source.path, old, parts) }
+            held.rename(replacing: stored)
         } else {
-            let there = replaced?.isPending == true ? nil : target.attributes
-            result = try renameStored(source.path, to: target.path, mode, (known, there), parts)
+            result = try renameStored(source.path, to: target.path, mode, (known, stored), parts)
         }
         if target.attributes != nil { forgetName(target.name, in: target.directory, parts) }
         inodes.move(source.name, in: source.directory, to: target.name, in: target.directory)
@@ -130,11 +133,7 @@ extension FileSystem {
             followMoved(source.node, target.path, result)
         } else {
             // The name shows the new file; what the store has under it is what will be replaced.
-            namespace.move(
-                source.path,
-                to: target.path,
-                replaced?.isPending == true ? nil : target.attributes
-            )
+            namespace.move(source.path, to: target.path, stored)
         }
         noteMoved(source.node)
         touchBoth(source, target, moved: source.node)
@@ -232,7 +231,8 @@ extension FileSystem {
         guard node.kind == .directory else { return }
         // The store gave what is below new versions, too; only open files need to know now.
         for file in handles.files where inodes.isBelow(file.node, node) {
-            guard let path = try? inodes.find(file.node.id).path,
+            guard let (snapshot, path) = try? inodes.find(file.node.id),
+                !snapshot.flags.contains(.unlinked),
                 let found = try? namespace.revalidate(path, known: .file)
             else { continue }
             followOwn(file.node, path, found)

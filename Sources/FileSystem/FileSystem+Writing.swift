@@ -348,8 +348,10 @@ extension FileSystem {
     }
 
     /// Notes size and times of a file that was just changed.
+    ///
+    /// Of a change that changed nothing no commit would ever make the node a version again.
     func noteChange(of file: OpenFile, _ writer: Writer) {
-        guard let snapshot = try? inodes.find(file.node.id).snapshot else { return }
+        guard writer.hasChanges, let snapshot = try? inodes.find(file.node.id).snapshot else { return }
         let now = Self.timeOfDay()
         var native = native(of: snapshot)
         native.changed = now

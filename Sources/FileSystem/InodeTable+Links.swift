@@ -3,6 +3,20 @@ import Pages
 import Synchronization
 
 extension InodeTable {
+    /// Whether an answer that is not new tells of a file what this mount has changed since under another name.
+    func contradicts(_ attributes: Attributes) -> Bool {
+        guard attributes.kind != .directory, let native = attributes.posix, native.inode != 0 else {
+            return false
+        }
+        return state.withLock { state in
+            guard let node = state.linked[native.inode], node.flags.contains(.ownTimes),
+                !node.flags.contains(.changing), let own = node.native
+            else { return false }
+            return !node.isVersion(of: attributes) || own.mode != native.mode || own.uid != native.uid
+                || own.gid != native.gid || own.linkCount != native.linkCount
+        }
+    }
+
     /// The paths of a file's further names, as far as the kernel knows them.
     func otherPaths(of node: Node) -> [RelativePath] {
         state.withLock { state in

@@ -5,6 +5,7 @@ import errno
 import os
 import random
 import stat
+import time
 
 RENAME_FLAGS = {"replace": 0, "noreplace": 1, "exchange": 2}
 ALLOCATIONS = {"room": 0, "keep": 1, "punch": 3, "zero": 16, "zero-keep": 17}
@@ -227,6 +228,9 @@ class Side:
 
     # The whole
 
+    def do_pause(self, seconds):
+        time.sleep(seconds)
+
     def do_close_all(self):
         """Closes every slot; returns how each ended."""
         ends = {}
@@ -271,8 +275,7 @@ def tree(root):
             status = os.lstat(path)
             entry = facts(status)
             if stat.S_ISREG(status.st_mode):
-                with open(path, "rb", buffering=0) as file:
-                    entry["contents"] = file.readall()
+                entry["contents"] = contents(path)
             if stat.S_ISLNK(status.st_mode):
                 entry["target"] = os.readlink(path)
             names = listed_attributes(path)
@@ -280,6 +283,15 @@ def tree(root):
             entry["inode"] = status.st_ino
             found[os.path.relpath(path, root)] = entry
     return found
+
+
+def contents(path):
+    """A file's bytes; the name of an error in their place."""
+    try:
+        with open(path, "rb", buffering=0) as file:
+            return file.readall()
+    except OSError as problem:
+        return errno.errorcode[problem.errno].encode()
 
 
 def differences(wanted, found):
