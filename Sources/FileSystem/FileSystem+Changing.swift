@@ -94,7 +94,8 @@ extension FileSystem {
     /// The store has a file as it is now: under all of its names.
     func settle(_ node: Node, _ path: RelativePath, _ attributes: Attributes) {
         namespace.settle(path, attributes)
-        for other in inodes.otherPaths(of: node) where other != path { namespace.settle(other, attributes) }
+        inodes.noteChangedLink(attributes)
+        for other in inodes.paths(of: node) where other != path { namespace.settle(other, attributes) }
     }
 
     private func file(of node: Node) -> OpenFile? { handles.file(of: node.id) }

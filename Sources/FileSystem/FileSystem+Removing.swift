@@ -30,6 +30,7 @@ extension FileSystem {
         if let stored { try removeStored(path, stored, parts) }
         namespace.drop(path)
         if stored != nil { namespace.remove(path) }
+        inodes.noteChangedLink(known, isKnown: false)
         forgetName(name, in: directory, parts)
         touch(directory)
     }

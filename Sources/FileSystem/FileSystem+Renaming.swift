@@ -126,7 +126,10 @@ extension FileSystem {
         } else {
             result = try renameStored(source.path, to: target.path, mode, (known, stored), parts)
         }
-        if target.attributes != nil { forgetName(target.name, in: target.directory, parts) }
+        if let there = target.attributes {
+            inodes.noteChangedLink(there, isKnown: false)
+            forgetName(target.name, in: target.directory, parts)
+        }
         inodes.move(source.name, in: source.directory, to: target.name, in: target.directory)
         if let result {
             namespace.move(source.path, to: target.path, result)
@@ -228,7 +231,7 @@ extension FileSystem {
     private func followMoved(_ node: Node?, _ path: RelativePath, _ attributes: Attributes) {
         guard let node else { return }
         followOwn(node, path, attributes)
-        guard node.kind == .directory else { return }
+        guard node.kind == .directory else { return settle(node, path, attributes) }
         // The store gave what is below new versions, too; only open files need to know now.
         for file in handles.files where inodes.isBelow(file.node, node) {
             guard let (snapshot, path) = try? inodes.find(file.node.id),

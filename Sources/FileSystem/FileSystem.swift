@@ -101,6 +101,7 @@ public final class FileSystem: Sendable {
             answer.attributes = try ask { () throws(StoreError) in
                 try namespace.revalidate(path, known: known)
             }
+            inodes.noteChangedLink(answer.attributes)
         }
         let snapshot = try inodes.resolve(
             name,

@@ -42,7 +42,9 @@ class Operations:
         by_slot = ("close", "fsync", "fdatasync", "fstat")
         if verb in by_slot:
             return [self.slot()]
-        return [self.folder() if verb in ("list", "rmdir", "syncdir") else self.path()]
+        if verb == "rmdir":
+            return [self.below()]
+        return [self.folder() if verb in ("list", "syncdir") else self.path()]
 
     # Parts
 

@@ -124,8 +124,8 @@ class Side:
 
     def store(self, descriptor, offset, number, length, synced, closes):
         """Stores bytes through a shared mapping, inside of the file."""
-        size = os.fstat(descriptor).st_size
-        length = min(length, size - offset)
+        status = os.fstat(descriptor)
+        length = min(length, status.st_size - offset) if stat.S_ISREG(status.st_mode) else 0
         if length <= 0:
             return os.close(descriptor) if closes else None
         start = offset // PAGE * PAGE
