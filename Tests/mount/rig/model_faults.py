@@ -93,6 +93,10 @@ class Ordeal:
             if found[0] == "error" and found[1] in fatal:
                 self.counted["errors"][found[1]] = self.counted["errors"].get(found[1], 0) + 1
                 return operation
+            # A write that was cut short by a failure: the rest would have said so.
+            if operation[0] in ("pwrite", "write") and found[1] != "no handle" and found[0] == "ok":
+                if found[1] < operation[-1]:
+                    return operation
             self.counted["operations"] += 1
             wanted = self.promises.apply(operation)
             if wanted != found:
