@@ -24,6 +24,8 @@ def sqlite_keeps_what_it_committed(ground, facts):
         fits = bar and seconds <= bar // (1 if ground.scale == 1 else ground.scale)
         facts.append((f"{what}: seconds", f"{seconds:.1f}", bar or "–", fits if bar else None))
         facts.append((f"{what}: integrity_check in the mount", left_open, "ok", left_open == "ok"))
+        # Removals reach the store within a second.
+        time.sleep(2)
         outside(ground, facts, bucket, what, count)
         mounted.unmount()
         ground.made.clear()

@@ -123,6 +123,7 @@ def removing(ground, facts, mounted, bucket, count):
     # The bar is for 5000 entries; a smaller tree has fewer directories.
     facts.append((f"rm -r of {count} files: requests ({kinds(log)})", len(log), 60, len(log) <= 60))
     facts.append(("rm -r: keys that are left", len(left), 0, not left))
+    facts += [("left", key, "none", False) for key in left[:5]]
 
 
 def git_works(facts, mounted):

@@ -132,6 +132,7 @@ extension FileSystem {
             throw FileSystemError(error)
         }
         guard !path.isRoot, let now = try? namespace.revalidate(path, known: known.kind) else { return }
+        settle(snapshot.node, path, now)
         followOwn(snapshot.node, path, now)
     }
 

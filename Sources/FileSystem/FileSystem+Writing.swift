@@ -124,6 +124,8 @@ extension FileSystem {
             throw .unsupported
         }
         if !keepsSize, end > writer.size { try writer.resize(to: end, mayWait: mayWait) }
+        // Its time alone changes, which the store must be told.
+        guard writer.hasChanges || mayWait else { throw .wouldWait }
         noteChange(of: file, writer)
     }
 
@@ -349,14 +351,25 @@ extension FileSystem {
 
     /// Notes size and times of a file that was just changed.
     ///
-    /// Of a change that changed nothing no commit would ever make the node a version again.
+    /// Of a change that changed no byte no commit would ever make the node a version again; only its time is
+    /// changed.
     func noteChange(of file: OpenFile, _ writer: Writer) {
-        guard writer.hasChanges, let snapshot = try? inodes.find(file.node.id).snapshot else { return }
+        guard writer.hasChanges else { return touchUnchanged(file) }
+        guard let snapshot = try? inodes.find(file.node.id).snapshot else { return }
         let now = Self.timeOfDay()
         var native = native(of: snapshot)
         native.changed = now
         inodes.changed(file.node, size: writer.size, native: native, modified: now)
         file.setTimes(nil)
+    }
+
+    private func touchUnchanged(_ file: OpenFile) {
+        guard let parts = writing, let (snapshot, path) = try? inodes.find(file.node.id),
+            !snapshot.flags.contains(.unlinked), file.writer?.isPending != true
+        else { return }
+        var now = NodeChange()
+        now.modified = .now
+        try? change(file.node, path, now.attributes(at: Self.timeOfDay()), parts)
     }
 
     /// Sends parts on the pool, a few at a time.

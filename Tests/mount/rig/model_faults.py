@@ -14,7 +14,8 @@ from rig.model_side import OLD, Side, differences, shown, tree
 
 ANSWER_SECONDS_MAX = 300
 DEAD = ("ENOTCONN", "ECONNABORTED", "the process died")
-FAULTS = ("EIO", "the process died")
+# The second: a commit of which no answer came was made, so that the next one finds another version.
+FAULTS = ("EIO", "ESTALE", "the process died")
 SHOWN_OPERATIONS = 25
 RULES_CHANGE_EVERY = 30
 
@@ -107,11 +108,11 @@ class Ordeal:
         told = "\n".join(f"    {operation} -> {answer}" for operation, answer in self.done)
         raise Differs(f"seed {self.seed}, round {self.rounds}: {'; '.join(lines[:6])}\n  before it:\n{told}")
 
-    def judge(self, old, new):
+    def judge(self, *choices):
         """What the mount shows must be what was before the last operation, or what was after it."""
         self.counted["failures"] += 1
         found = tree(self.ours)
-        complaints = [promises.broken(wanted, found) for promises, wanted in (old, new)]
+        complaints = [promises.broken(wanted, found) for promises, wanted in choices]
         if all(complaints):
             self.fail([*complaints[0][:3], "or, with the last operation done,", *complaints[1][:3]])
         self.go_on(found)
@@ -159,7 +160,7 @@ class Ordeal:
                     new[0].state(inode).promise()
             self.remote.stop()
             remount()
-            self.judge(old, new)
+            self.judge(old, new, half_renamed(operation, old, new))
 
     def end(self, remount):
         """Nothing fails any more: the sides agree, also from another local disk."""
@@ -171,6 +172,14 @@ class Ordeal:
             if lines:
                 self.fail([how, *lines])
             remount()
+
+
+def half_renamed(operation, old, new):
+    """After a rename that failed because no answer came, the file may be under both names."""
+    tree_now = dict(new[1])
+    if operation[0] == "rename" and operation[3] != "exchange" and operation[1] in old[1]:
+        tree_now[operation[1]] = old[1][operation[1]]
+    return new[0], tree_now
 
 
 def set_faults(proxy, chance):

@@ -204,11 +204,12 @@ extension AttributedStore {
 
     /// An intent is over.
     func end(_ intent: Intent) throws(StoreError) {
+        // The object first: one that nobody knows of would keep its directory there.
+        try objects.delete(intent.location, if: .always)
         try state.withLock { state throws(StoreError) in
             state.intents[intent.identifier] = nil
             try journal?.append(.intentDone(intent.identifier))
         }
-        try objects.delete(intent.location, if: .always)
     }
 }
 

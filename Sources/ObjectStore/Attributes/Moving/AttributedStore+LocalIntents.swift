@@ -57,6 +57,10 @@ extension AttributedStore {
             } else if entry?.link == nil, source.kind == .file, copy.kind == .file, source.size == copy.size,
                 source.etag == copy.etag
             {
+                // The file that was there has other names, and was copied to one of them before.
+                if let noted, !noted.names.isEmpty {
+                    try note(try inherited(intent.target, noted))
+                }
                 let known = overlay.shown(source, entry)
                 _ = try moveFile(
                     intent.source,
