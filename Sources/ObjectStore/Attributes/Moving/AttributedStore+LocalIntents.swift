@@ -20,14 +20,23 @@ extension AttributedStore {
             try journal.append(.intent(intent))
             state.intents[intent.identifier] = intent
         }
-        defer {
-            state.withLock { state in
-                state.intents[intent.identifier] = nil
-                // An intent too many does nothing: what it is about will not be what it was.
-                try? journal.append(.intentDone(intent.identifier))
-            }
+        do throws(StoreError) {
+            let result = try body(intent)
+            forget(intent)
+            return result
+        } catch {
+            // What may have been made although no answer came is removed later, if nobody has used it.
+            if intent.phase != .making || !error.isUnavailable { forget(intent) }
+            throw error
         }
-        return try body(intent)
+    }
+
+    private func forget(_ intent: Intent) {
+        state.withLock { state in
+            state.intents[intent.identifier] = nil
+            // An intent too many does nothing: what it is about will not be what it was.
+            try? journal?.append(.intentDone(intent.identifier))
+        }
     }
 
     /// The copy is made and noted: all that is left is that the old object goes.
@@ -97,5 +106,12 @@ extension AttributedStore {
         } catch .notFound {
             // It was not made.
         }
+    }
+}
+
+extension StoreError {
+    /// Whether nobody knows what the store has done.
+    fileprivate var isUnavailable: Bool {
+        if case .unavailable = self { true } else { false }
     }
 }
