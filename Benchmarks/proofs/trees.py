@@ -90,7 +90,8 @@ def differs(facts, when, tree, copy):
     wanted, found = wanted_facts(tree), wanted_facts(copy)
     wrong = [path for path in wanted if found.get(path) != wanted[path]]
     facts.append((f"{when}: files with another mode, owner, time or size", len(wrong), 0, not wrong))
-    facts += [("wrong", f"{path}: {found.get(path)}, not {wanted[path]}", "none", False) for path in wrong[:3]]
+    for path in wrong[:3]:
+        facts.append(("wrong", f"{path}: {found.get(path)}, not {wanted[path]}", "none", False))
 
 
 def again(ground, mounted, bucket):

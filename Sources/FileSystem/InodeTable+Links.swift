@@ -3,7 +3,8 @@ import Pages
 import Synchronization
 
 extension InodeTable {
-    /// Whether an answer that is not new tells of a file what this mount has changed since under another name.
+    /// Whether an answer that is not new tells of a file what this mount has changed since, under another
+    /// name.
     func contradicts(_ attributes: Attributes) -> Bool {
         guard attributes.kind != .directory, let native = attributes.posix, native.inode != 0 else {
             return false
@@ -19,7 +20,7 @@ extension InodeTable {
     /// Notes what a file with several names is, which the names that nobody has asked for do not say yet.
     /// - Parameters:
     ///   - attributes: What the store said just now, or what this mount made of it.
-    ///   - isKnown: Whether they are right; else older answers are not to be believed until there is a new one.
+    ///   - isKnown: Whether they are right; else no older answer is to be believed.
     func noteChangedLink(_ attributes: Attributes, isKnown: Bool = true) {
         guard attributes.kind != .directory, let native = attributes.posix, native.inode != 0 else { return }
         state.withLock { state in

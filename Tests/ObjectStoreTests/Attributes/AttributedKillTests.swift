@@ -14,6 +14,7 @@ struct AttributedKillTests {
     ///   - prepare: Makes what is there before.
     ///   - change: What dies.
     ///   - check: Looks at what the next process shows.
+    /// - Throws: What one of them throws, but for the change.
     private func killAnywhere(
         prepare: (AttributedBucket, AttributedStore) throws -> Void,
         change: (AttributedStore) throws -> Void,
@@ -55,7 +56,8 @@ struct AttributedKillTests {
             let isMoved = !names.contains("a")
             #expect(names.subtracting(["a"]) == ["b", "other"], "\(step)")
             let name = isMoved ? "b" : "a"
-            let (text, other, mode) = try (store.text(name), store.text("other"), store.stat(name).posix?.mode)
+            let mode = try store.stat(name).posix?.mode
+            let (text, other) = try (store.text(name), store.text("other"))
             #expect(text == "one", "\(step)")
             #expect(mode == 0o100600, "\(step)")
             #expect(other == "two", "\(step)")

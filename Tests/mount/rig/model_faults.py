@@ -57,7 +57,7 @@ def serve(root, connection):
 
 
 class Ordeal:
-    """The same operations on both sides, and what is checked after each failure; it goes on from what is there."""
+    """The same operations on both sides, checked after each failure; it goes on from what is there."""
 
     def __init__(self, disk, mounted, seed):
         self.chance = random.Random(seed)
@@ -118,7 +118,7 @@ class Ordeal:
         self.go_on(found)
 
     def both(self, operation):
-        """The promises and the tree before and after an operation of which nobody knows whether it was done."""
+        """Promises and trees before and after an operation of which nobody knows whether it was done."""
         old = self.promises.copy(), tree(self.real.root)
         self.promises.apply(operation, succeeded=False)
         return old, (self.promises, tree(self.real.root))

@@ -9,6 +9,8 @@ extension AttributedStore {
     /// - Parameters:
     ///   - intent: What is about to be done.
     ///   - body: Does it; gets nil if there is no journal.
+    /// - Returns: What `body` returns.
+    /// - Throws: What `body` throws, or that the journal cannot be written to.
     func under<Result>(
         _ intent: Intent,
         _ body: (Intent?) throws(StoreError) -> Result
