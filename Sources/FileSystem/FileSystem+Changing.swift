@@ -51,7 +51,7 @@ extension FileSystem {
             try parts.store.change(path, change, known: known)
         }
         if !path.isRoot { settle(node, path, result) }
-        followOwn(node, path, result)
+        followOwn(node, path, result, modified: change.modified)
     }
 
     /// Changes attributes of a file that the store does not have.
@@ -76,10 +76,15 @@ extension FileSystem {
 
     /// A node has become what `attributes` say by this mount's own doing: its version, if it is another one,
     /// has the same bytes as before.
-    func followOwn(_ node: Node, _ path: RelativePath, _ attributes: Attributes) {
+    func followOwn(
+        _ node: Node,
+        _ path: RelativePath,
+        _ attributes: Attributes,
+        modified: Int64? = nil
+    ) {
         let wasChanging = (try? inodes.find(node.id).snapshot.flags.contains(.changing)) ?? false
         let before = file(of: node)?.version.version ?? version(of: node, path: path)
-        _ = inodes.set(node, to: attributes)
+        _ = inodes.set(node, to: attributes, modified: modified)
         guard attributes.kind == .file, let etag = attributes.etag else { return }
         let size = wasChanging ? before.size : attributes.size
         let after = FileVersion(uri: namespace.uri(of: path), etag: etag, size: size)

@@ -88,12 +88,17 @@ extension InodeTable {
     }
 
     /// Notes attributes that this mount set, which may have given the file another version.
-    func set(_ node: Node, to attributes: Attributes) -> Snapshot {
+    ///
+    /// - Parameters:
+    ///   - node: The node.
+    ///   - attributes: What the store says now.
+    ///   - modified: The time that was set; nil: none was, and that of contents not stored yet stays.
+    func set(_ node: Node, to attributes: Attributes, modified: Int64? = nil) -> Snapshot {
         state.withLock { state in
             if !node.flags.contains(.changing), node.kind != .directory { state.become(node, attributes) }
             let changed = node.native?.changed ?? .min
             node.flags.insert(.ownTimes)
-            node.modified = attributes.modified
+            if modified != nil || !node.flags.contains(.changing) { node.modified = attributes.modified }
             if var native = attributes.posix {
                 // Not every store keeps the moment of every change.
                 native.changed = max(native.changed, changed)

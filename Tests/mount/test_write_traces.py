@@ -124,6 +124,23 @@ TRACES = {
         ["put", "d/a", 2, 20_000],
         ["compare"],
     ],
+    "an empty file that is emptied again has a new time": [
+        ["put", "a", 1, 0],
+        ["utime", "a", 1_297_209_634_452_430_908, 1_387_951_453_779_395_288],
+        ["open", 0, "a", CHANGE | os.O_TRUNC, 0],
+        ["close", 0],
+        ["compare"],
+    ],
+    "a time of contents that are not stored yet survives a new mode and a new name": [
+        ["put", "a", 1, 5000],
+        ["utime", "a", 1_297_209_634_452_430_908, 1_387_951_453_779_395_288],
+        ["open", 0, "a", CHANGE, 0],
+        ["pwrite", 0, 10, 2, 1],
+        ["chmod", "a", 0o711],
+        ["stat", "a"],
+        ["link", "a", "b"],
+        ["compare"],
+    ],
     "of two unfinished files over a stored one the last stays": [
         ["put", "a", 1, 100],
         ["open", 0, "b", NEW, 0o644],

@@ -37,7 +37,12 @@ extension S3Store: ObjectChanges {
         do throws(S3ChangeFailure) {
             head = try send(request, content, object: objectText(key))
         } catch {
-            if error.mayHaveHappened, let made = lost(content, key, metadata) { return made }
+            guard error.mayHaveHappened else { throw condition.error(error) }
+            if let made = lost(content, key, metadata) { return made }
+            // Whether it is ours or somebody else's that is there can only be said when it can be looked at.
+            guard described(key) != nil else {
+                throw .unavailable("\(objectText(key)): no answer came, and it cannot be looked at")
+            }
             throw condition.error(error)
         }
         return try attributes(head, etag: nil, size: content.count, of: key)

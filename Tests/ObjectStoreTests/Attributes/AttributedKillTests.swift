@@ -80,6 +80,25 @@ struct AttributedKillTests {
         }
     }
 
+    @Test func `directories that change places keep what is said of them and of what is in them`() throws {
+        try killAnywhere { bucket, store in
+            try bucket.put("one", "d/x")
+            try bucket.put("two", "e/y")
+            for (path, bits) in [("d", 0o711), ("d/x", 0o601), ("e", 0o722), ("e/y", 0o602)] as [(String, UInt32)] {
+                try store.chmod(path, bits)
+            }
+        } change: { store in
+            let known = (path: try store.stat("d"), target: Optional(try store.stat("e")))
+            let (old, new) = (RelativePath("d"), RelativePath("e"))
+            _ = try store.rename(old, to: new, .exchange, known: known, siblings: .some)
+        } check: { store, step in
+            let isSwapped = try store.shown("d").keys.contains("y")
+            let (one, two) = isSwapped ? ("e", "d") : ("d", "e")
+            let modes = try [one, "\(one)/x", two, "\(two)/y"].map { try store.stat($0).posix?.mode }
+            #expect(modes == [0o040711, 0o100601, 0o040722, 0o100602], "\(step)")
+        }
+    }
+
     @Test func `what was being made is what it should be, or is not there`() throws {
         try killAnywhere { (_: AttributedBucket, _: AttributedStore) throws -> Void in
         } change: { store in
