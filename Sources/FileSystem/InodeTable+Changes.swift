@@ -93,6 +93,7 @@ extension InodeTable {
     ///   - node: The node.
     ///   - attributes: What the store says now.
     ///   - modified: The time that was set; nil: none was, and that of contents not stored yet stays.
+    /// - Returns: The node after it.
     func set(_ node: Node, to attributes: Attributes, modified: Int64? = nil) -> Snapshot {
         state.withLock { state in
             if !node.flags.contains(.changing), node.kind != .directory { state.become(node, attributes) }

@@ -4,6 +4,7 @@ import multiprocessing
 import os
 import random
 import shutil
+import tempfile
 import threading
 
 from rig import processes
@@ -74,8 +75,7 @@ class Ordeal:
     def go_on(self, found):
         """Makes the real side what the mount shows."""
         self.rounds += 1
-        folder = os.path.join(self.disk, f"ordeal{self.seed}-{self.rounds}")
-        os.mkdir(folder)
+        folder = tempfile.mkdtemp(prefix="ordeal", dir=self.disk)
         rebuild(folder, found)
         if self.rounds > 1:
             shutil.rmtree(self.real.root)
