@@ -49,6 +49,9 @@ class Remote:
 def serve(root, connection):
     """Does operations until the other end is closed."""
     processes._die_with_parent()
+    # What is the parent's alone must not be kept open here: its watcher waits for the end of a pipe.
+    os.closerange(3, connection.fileno())
+    os.closerange(connection.fileno() + 1, 1 << 12)
     side = Side(root)
     while True:
         try:

@@ -93,9 +93,10 @@ class Promises:
 
     def note_empty(self, verb, arguments, was_there):
         """A file that is made, or cut, is empty first."""
-        path = self.side.at(arguments[0])
         if verb == "open":
             path = f"/proc/self/fd/{self.side.slots[arguments[0]]}"
+        else:
+            path = self.side.at(arguments[0])
         if not was_there and os.path.exists(path):
             self.files.pop(os.stat(path).st_ino, None)
         if inode := self.look(path):
