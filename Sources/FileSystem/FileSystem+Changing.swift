@@ -51,8 +51,8 @@ extension FileSystem {
         let result = try ask { () throws(StoreError) in
             try home.change(path, change, known: known)
         }
-        settle(path, result, in: home)
-        followOwn(node, path, result)
+        settle(node, path, result, in: home)
+        followOwn(node, path, result, modified: change.modified)
     }
 
     /// Changes attributes of a file that the store does not have.
@@ -77,10 +77,15 @@ extension FileSystem {
 
     /// A node has become what `attributes` say by this mount's own doing: its version, if it is another one,
     /// has the same bytes as before.
-    func followOwn(_ node: Node, _ path: RelativePath, _ attributes: Attributes) {
+    func followOwn(
+        _ node: Node,
+        _ path: RelativePath,
+        _ attributes: Attributes,
+        modified: Int64? = nil
+    ) {
         let wasChanging = (try? inodes.find(node.id).snapshot.flags.contains(.changing)) ?? false
         let before = file(of: node)?.version.version ?? version(of: node, path: path)
-        _ = inodes.set(node, to: attributes)
+        _ = inodes.set(node, to: attributes, modified: modified)
         guard attributes.kind == .file, let etag = attributes.etag else { return }
         let size = wasChanging ? before.size : attributes.size
         let address = file(of: node).map { uri(of: $0, path) } ?? namespace.uri(of: path)
@@ -91,6 +96,18 @@ extension FileSystem {
         let base = OpenVersion(file: pages.open(after), readAhead: readAhead)
         file.replace(base)
         file.writer?.follow(after, base: base)
+    }
+
+    /// The store has a file as it is now: under all of its names.
+    func settle(
+        _ node: Node,
+        _ path: RelativePath,
+        _ attributes: Attributes,
+        in store: any WritableStore
+    ) {
+        settle(path, attributes, in: store)
+        inodes.noteChangedLink(attributes)
+        for other in inodes.paths(of: node) where other != path { settle(other, attributes, in: store) }
     }
 
     private func file(of node: Node) -> OpenFile? { handles.file(of: node.id) }

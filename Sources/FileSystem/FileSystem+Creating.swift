@@ -156,7 +156,7 @@ extension FileSystem {
         let result = try ask { () throws(StoreError) in
             try home.link(existing, to: path, known: known, time: Self.timeOfDay())
         }
-        settle(existing, result, in: home)
+        settle(snapshot.node, existing, result, in: home)
         settle(path, result, in: home)
         followOwn(snapshot.node, existing, result)
         touch(directory)

@@ -183,6 +183,8 @@ private struct EntryBatch {
         _ attributes: Attributes
     ) throws(FileSystemError) -> NodeAttributes? {
         let inodes = fileSystem.inodes
+        // The kernel asks for it by its name then, and that may wait.
+        if inodes.contradicts(attributes) { return nil }
         // What this mount did is trusted for another time than the rest.
         if !listing.isOwn(name),
             let snapshot = try inodes.resolveListed(name, in: directory, as: attributes)
@@ -191,7 +193,7 @@ private struct EntryBatch {
             self.trust = .some(trust)
             return fileSystem.describe(snapshot, validFor: trust)
         }
-        guard let answer = answer(for: name) else { return nil }
+        guard let answer = answer(for: name), !inodes.contradicts(answer.attributes) else { return nil }
         let snapshot = try inodes.resolve(
             name,
             in: directory,

@@ -136,6 +136,7 @@ extension FileSystem {
         }
         guard !path.isRoot, home.holds(path), let now = try? namespace.revalidate(path, known: known.kind)
         else { return }
+        settle(snapshot.node, path, now, in: home)
         followOwn(snapshot.node, path, now)
     }
 

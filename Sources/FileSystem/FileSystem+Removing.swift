@@ -27,18 +27,17 @@ extension FileSystem {
         let held = try node.flatMap { node throws(FileSystemError) in try hold(node) }
         defer { held?.release() }
         try keepBytes(of: node, known)
-        if held?.isPending == true {
-            namespace.drop(path)
-        } else {
-            try removeStored(path, known, home)
-            namespace.remove(path)
-        }
-        forgetName(name, in: directory)
+        let stored = held?.isPending == true ? held?.replaced : known
+        if let stored { try removeStored(path, stored, home) }
+        namespace.drop(path)
+        if stored != nil { namespace.remove(path) }
+        inodes.noteChangedLink(known, isKnown: false)
+        forgetName(name, in: directory, home)
         touch(directory)
     }
 
     /// Removes a name in the store; what somebody else has changed meanwhile is looked up once more.
-    private func removeStored(
+    func removeStored(
         _ path: RelativePath,
         _ known: Attributes,
         _ home: any WritableStore
@@ -81,12 +80,12 @@ extension FileSystem {
             try home.removeDirectory(path, siblings: namespace.siblings(of: path))
         }
         namespace.remove(path)
-        forgetName(name, in: directory)
+        forgetName(name, in: directory, home)
         touch(directory)
     }
 
     /// Takes note that a name is gone; the other names of the same file lead on.
-    func forgetName(_ name: UnsafeRawBufferPointer, in directory: Node) {
+    func forgetName(_ name: UnsafeRawBufferPointer, in directory: Node, _ home: any WritableStore) {
         let now = Self.timeOfDay()
         let removal = inodes.unlink(name, in: directory) { snapshot in
             var native = native(of: snapshot)
@@ -106,7 +105,7 @@ extension FileSystem {
         if let count = snapshot.native?.linkCount, let stored = attributes.posix?.linkCount {
             attributes.posix?.linkCount = min(count, stored)
         }
-        namespace.settle(path, attributes)
+        settle(removal.node, path, attributes, in: home)
         followOwn(removal.node, path, attributes)
     }
 

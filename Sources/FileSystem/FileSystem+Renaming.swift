@@ -40,7 +40,9 @@ extension FileSystem {
         try commitCopies(ofAnyAtOrBelow: [source.path, target.path])
         try check(known, target, mode)
         if mode == .replace, isSameFile(source, target) { return }
-        if known.kind == .directory || target.attributes?.kind == .directory || mode == .exchange {
+        let isWhole = known.kind == .directory || target.attributes?.kind == .directory || mode == .exchange
+        // Of a file with other names only this name goes, which a later commit could not tell.
+        if isWhole || (target.attributes?.posix?.linkCount ?? 1) > 1 {
             try commitAll(atOrBelow: [source.path, target.path])
             source.attributes = try find(source.path, .waiting)?.attributes
             target.attributes = try find(target.path, .waiting)?.attributes
@@ -126,27 +128,27 @@ extension FileSystem {
             defer { replaced?.release() }
             try keepBytes(of: target.node, there)
         }
+        // What a file that the store does not have was renamed over is still in the store.
+        let stored = replaced?.isPending == true ? replaced?.replaced : target.attributes
         var result: Attributes?
         if let held, held.isPending {
             try ask { () throws(StoreError) in try home.permit(target.path) }
-            let version = replaced?.isPending == true ? nil : target.attributes?.etag
-            held.rename(version.map { .version($0) } ?? .absent)
+            if let old = held.replaced { try removeStored(source.path, old, home) }
+            held.rename(replacing: stored)
         } else {
-            let there = replaced?.isPending == true ? nil : target.attributes
-            result = try renameStored(source.path, to: target.path, mode, (known, there), home)
+            result = try renameStored(source.path, to: target.path, mode, (known, stored), home)
         }
-        if target.attributes != nil { forgetName(target.name, in: target.directory) }
+        if let there = target.attributes {
+            inodes.noteChangedLink(there, isKnown: false)
+            forgetName(target.name, in: target.directory, home)
+        }
         inodes.move(source.name, in: source.directory, to: target.name, in: target.directory)
         if let result {
             namespace.move(source.path, to: target.path, result)
-            followMoved(source.node, target.path, result)
+            followMoved(source.node, target.path, result, home)
         } else {
             // The name shows the new file; what the store has under it is what will be replaced.
-            namespace.move(
-                source.path,
-                to: target.path,
-                replaced?.isPending == true ? nil : target.attributes
-            )
+            namespace.move(source.path, to: target.path, stored)
         }
         noteMoved(source.node)
         touchBoth(source, target, moved: source.node)
@@ -206,9 +208,9 @@ extension FileSystem {
         }
         namespace.exchange(source.path, target.path, (path: nil, target: result))
         inodes.exchange(source.name, in: source.directory, with: target.name, in: target.directory)
-        followMoved(source.node, target.path, result)
+        followMoved(source.node, target.path, result, home)
         if let back = try? namespace.revalidate(source.path, known: there.kind) {
-            followMoved(target.node, source.path, back)
+            followMoved(target.node, source.path, back, home)
         }
         touchBoth(source, target, moved: source.node)
         if let node = target.node { touch(node, contentsToo: false) }
@@ -238,13 +240,19 @@ extension FileSystem {
     }
 
     /// What was moved is the same version under another address.
-    private func followMoved(_ node: Node?, _ path: RelativePath, _ attributes: Attributes) {
+    private func followMoved(
+        _ node: Node?,
+        _ path: RelativePath,
+        _ attributes: Attributes,
+        _ home: any WritableStore
+    ) {
         guard let node else { return }
         followOwn(node, path, attributes)
-        guard node.kind == .directory else { return }
+        guard node.kind == .directory else { return settle(node, path, attributes, in: home) }
         // The store gave what is below new versions, too; only open files need to know now.
         for file in handles.files where inodes.isBelow(file.node, node) {
-            guard let path = try? inodes.find(file.node.id).path,
+            guard let (snapshot, path) = try? inodes.find(file.node.id),
+                !snapshot.flags.contains(.unlinked),
                 let found = try? namespace.revalidate(path, known: .file)
             else { continue }
             followOwn(file.node, path, found)

@@ -122,6 +122,8 @@ extension FileSystem {
             throw .unsupported
         }
         if !keepsSize, end > writer.size { try writer.resize(to: end, mayWait: mayWait) }
+        // Its time alone changes, which the store must be told.
+        guard writer.hasChanges || mayWait else { throw .wouldWait }
         noteChange(of: file, writer)
     }
 
@@ -260,7 +262,7 @@ extension FileSystem {
         )
         let base = OpenVersion(file: pages.open(version), readAhead: readAhead)
         inodes.committed(file.node, as: attributes)
-        settle(path, attributes, in: home)
+        settle(file.node, path, attributes, in: home)
         file.replace(base)
         writer.endCommit(version, base: base)
     }
@@ -350,13 +352,26 @@ extension FileSystem {
     }
 
     /// Notes size and times of a file that was just changed.
+    ///
+    /// Of a change that changed no byte no commit would ever make the node a version again; only its time is
+    /// changed.
     func noteChange(of file: OpenFile, _ writer: Writer) {
+        guard writer.hasChanges else { return touchUnchanged(file) }
         guard let snapshot = try? inodes.find(file.node.id).snapshot else { return }
         let now = Self.timeOfDay()
         var native = native(of: snapshot)
         native.changed = now
         inodes.changed(file.node, size: writer.size, native: native, modified: now)
         file.setTimes(nil)
+    }
+
+    private func touchUnchanged(_ file: OpenFile) {
+        guard let home = file.home, let (snapshot, path) = try? inodes.find(file.node.id),
+            !snapshot.flags.contains(.unlinked), file.writer?.isPending != true
+        else { return }
+        var now = NodeChange()
+        now.modified = .now
+        try? change(file.node, path, now.attributes(at: Self.timeOfDay()), home)
     }
 
     /// The path of a node; the root's for one that is gone.

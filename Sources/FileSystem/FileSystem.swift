@@ -95,8 +95,16 @@ public final class FileSystem: Sendable {
         if options.specialCommands, let command = Command(name: name, inRoot: directory === inodes.root) {
             return try run(command, name, in: directory)
         }
-        let answer = try ask { () throws(StoreError) in
+        var answer = try ask { () throws(StoreError) in
             try namespace.attributes(of: path, mayWait: patience == .waiting)
+        }
+        if !answer.isFresh, inodes.contradicts(answer.attributes) {
+            guard patience == .waiting else { throw .wouldWait }
+            let known = answer.attributes.kind
+            answer.attributes = try ask { () throws(StoreError) in
+                try namespace.revalidate(path, known: known)
+            }
+            inodes.noteChangedLink(answer.attributes)
         }
         let snapshot = try inodes.resolve(
             name,

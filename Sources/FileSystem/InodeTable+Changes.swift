@@ -88,12 +88,18 @@ extension InodeTable {
     }
 
     /// Notes attributes that this mount set, which may have given the file another version.
-    func set(_ node: Node, to attributes: Attributes) -> Snapshot {
+    ///
+    /// - Parameters:
+    ///   - node: The node.
+    ///   - attributes: What the store says now.
+    ///   - modified: The time that was set; nil: none was, and that of contents not stored yet stays.
+    /// - Returns: The node after it.
+    func set(_ node: Node, to attributes: Attributes, modified: Int64? = nil) -> Snapshot {
         state.withLock { state in
             if !node.flags.contains(.changing), node.kind != .directory { state.become(node, attributes) }
             let changed = node.native?.changed ?? .min
             node.flags.insert(.ownTimes)
-            node.modified = attributes.modified
+            if modified != nil || !node.flags.contains(.changing) { node.modified = attributes.modified }
             if var native = attributes.posix {
                 // Not every store keeps the moment of every change.
                 native.changed = max(native.changed, changed)
@@ -172,12 +178,8 @@ extension InodeTable {
     ) {
         state.withLock { state in
             guard let node = state.find(name, in: directory) else { return }
-            let hash = PathHash.child(name, of: directory.pathHash)
-            if let alias = state.aliases[hash], alias.node === node {
-                state.aliases[hash] = nil
-                node.aliases.removeAll { $0 == hash }
-                state.addAlias(newName, in: target, to: node)
-                return
+            if state.takeAlias(name, in: directory, of: node) {
+                return state.addAlias(newName, in: target, to: node)
             }
             state.reindex(below: node) { node.rename(newName, in: target) }
         }
@@ -193,8 +195,13 @@ extension InodeTable {
         state.withLock { state in
             let node = state.find(name, in: directory)
             let other = state.find(otherName, in: otherDirectory)
-            if let node { state.replacePath(of: node, with: otherName, in: otherDirectory) }
-            if let other { state.replacePath(of: other, with: name, in: directory) }
+            guard node !== other || node == nil else { return }
+            let isFurther = node.map { state.takeAlias(name, in: directory, of: $0) } ?? false
+            let isOtherFurther = other.map { state.takeAlias(otherName, in: otherDirectory, of: $0) } ?? false
+            if let node {
+                state.place(node, at: otherName, in: otherDirectory, isFurther: isFurther)
+            }
+            if let other { state.place(other, at: name, in: directory, isFurther: isOtherFurther) }
         }
     }
 
@@ -215,12 +222,30 @@ extension InodeTable.State {
         noteLinks(of: node)
     }
 
-    /// Gives a node another path while nodes below it, or the target itself, may be in the way.
-    fileprivate mutating func replacePath(
-        of node: Node,
-        with name: UnsafeRawBufferPointer,
-        in directory: Node
+    /// Takes a name from a node if it is not the one that the node is found by.
+    fileprivate mutating func takeAlias(
+        _ name: UnsafeRawBufferPointer,
+        in directory: Node,
+        of node: Node
+    ) -> Bool {
+        let hash = PathHash.child(name, of: directory.pathHash)
+        guard let alias = aliases[hash], alias.node === node, alias.leads(name, in: directory) else {
+            return false
+        }
+        aliases[hash] = nil
+        node.aliases.removeAll { $0 == hash }
+        return true
+    }
+
+    /// Gives a node another path, or a further one, while nodes below it, or the target itself, may be in
+    /// the way.
+    fileprivate mutating func place(
+        _ node: Node,
+        at name: UnsafeRawBufferPointer,
+        in directory: Node,
+        isFurther: Bool
     ) {
+        if isFurther { return addAlias(name, in: directory, to: node) }
         reindex(below: node) { node.rename(name, in: directory) }
     }
 

@@ -1,5 +1,50 @@
 import Metadata
 import Pages
+import Synchronization
+
+extension InodeTable {
+    /// Whether an answer that is not new tells of a file what this mount has changed since, under another
+    /// name.
+    func contradicts(_ attributes: Attributes) -> Bool {
+        guard attributes.kind != .directory, let native = attributes.posix, native.inode != 0 else {
+            return false
+        }
+        return state.withLock { state in
+            guard let own = state.changedLinks[native.inode] else { return false }
+            guard let own, let known = own.posix else { return true }
+            return own.size != attributes.size || own.etag != attributes.etag || known.mode != native.mode
+                || known.uid != native.uid || known.gid != native.gid || known.linkCount != native.linkCount
+        }
+    }
+
+    /// Notes what a file with several names is, which the names that nobody has asked for do not say yet.
+    /// - Parameters:
+    ///   - attributes: What the store said just now, or what this mount made of it.
+    ///   - isKnown: Whether they are right; else no older answer is to be believed.
+    func noteChangedLink(_ attributes: Attributes, isKnown: Bool = true) {
+        guard attributes.kind != .directory, let native = attributes.posix, native.inode != 0 else { return }
+        state.withLock { state in
+            guard native.linkCount > 1 || state.changedLinks[native.inode] != nil else { return }
+            if state.changedLinks.count >= Self.changedLinksMaximum { state.changedLinks = [:] }
+            state.changedLinks[native.inode] = .some(isKnown ? attributes : nil)
+        }
+    }
+
+    /// The most changed files with several names that are remembered; old answers of others are believed.
+    private static var changedLinksMaximum: Int { 10_000 }
+
+    /// The paths of a file with several names, as far as the kernel knows them; none for one with one name.
+    func paths(of node: Node) -> [RelativePath] {
+        state.withLock { state in
+            let further = node.aliases.compactMap { hash -> RelativePath? in
+                guard let alias = state.aliases[hash], alias.node === node else { return nil }
+                let directory = RelativePath(bytes: alias.parent.path())
+                return alias.name.withUnsafeBytes { directory.appending($0) }
+            }
+            return further.isEmpty ? [] : [RelativePath(bytes: node.path())] + further
+        }
+    }
+}
 
 /// Files with several names: all of them lead to one node, since the kernel keeps pages and link count there.
 extension InodeTable.State {

@@ -33,6 +33,8 @@ final class InodeTable: Sendable {
         var aliases: [UInt64: Alias] = [:]
         /// Files with several names, by their inode number.
         var linked: [UInt64: Node] = [:]
+        /// What this mount has made of files with several names, by their inode number; nil: not known.
+        var changedLinks: [UInt64: Attributes?] = [:]
         var nextID: NodeID = InodeTable.rootID + 1
     }
 

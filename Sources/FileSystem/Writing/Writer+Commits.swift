@@ -51,6 +51,7 @@ extension Writer {
         locked { state in
             state.extents.committed()
             state.version = version
+            state.replaced = nil
             state.source = nil
             state.base = base
             state.condition = .version(version.etag)

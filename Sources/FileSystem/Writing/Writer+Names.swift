@@ -45,10 +45,11 @@ extension Writer {
     }
 
     /// The file that was never committed gets another name.
-    /// - Parameter condition: What the first commit will want to find there.
-    func rename(_ condition: ChangeCondition) {
+    /// - Parameter replaced: What the store has there, and the first commit will want to find; nil: nothing.
+    func rename(replacing replaced: Attributes?) {
         let abandoned = locked { state -> (any ContentUpload)? in
-            state.condition = condition
+            state.replaced = replaced
+            state.condition = replaced?.etag.map { .version($0) } ?? .absent
             defer { state.upload = nil }
             return state.upload
         }

@@ -27,6 +27,8 @@ final class Writer: Sendable {
         /// The version of another file whose bytes are kept until the next commit.
         var source: FileVersion?
         var condition: ChangeCondition
+        /// What the store has under the name of a file that was never committed: it was renamed over that.
+        var replaced: Attributes?
         var upload: (any ContentUpload)?
         /// Of what is staged.
         var sums = StagedSums()
@@ -81,8 +83,12 @@ final class Writer: Sendable {
     var size: Int64 { locked { $0.extents.size } }
     /// Whether there is something to commit.
     var isDirty: Bool { locked { $0.extents.isDirty && !$0.isOrphan } }
+    /// Whether it differs from the last commit, with a name or without.
+    var hasChanges: Bool { locked { $0.extents.isDirty } }
     /// Whether the store has never had the file.
     var isPending: Bool { locked { $0.version == nil } }
+    /// What the store still has under the name of a file that it does not have; goes with the name.
+    var replaced: Attributes? { locked { $0.version == nil ? $0.replaced : nil } }
     /// The file whose bytes the next commit has the store copy; nil if there is none.
     var copiedFrom: UFSURI? { locked { $0.source?.uri } }
     /// The bytes that are staged.

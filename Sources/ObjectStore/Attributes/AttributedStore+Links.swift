@@ -64,15 +64,40 @@ extension AttributedStore {
         _ entry: AttributeEntry,
         shown: Attributes
     ) throws(StoreError) -> [PathChange] {
-        var heirs: [RelativePath] = []
-        for name in entry.names.sorted(by: { $0.bytes.lexicographicallyPrecedes($1.bytes) })
-        where try self.entry(of: name, .any)?.link == path { heirs.append(name) }
+        let heirs = try heirs(of: path, entry)
         guard let heir = heirs.first else { return [(path, .removed)] }
         let object = AttributeOverlay.object(shown)
         let made = try objects.copy(path, known: object, to: heir, if: .always, metadata: nil)
+        return inherited(path, entry, heirs, made, shown: shown)
+    }
+
+    /// What must be noted when the object has been copied to its next name by an earlier process, and
+    /// another one lies in its place.
+    func inherited(_ path: RelativePath, _ entry: AttributeEntry) throws(StoreError) -> [PathChange] {
+        let heirs = try heirs(of: path, entry)
+        guard let heir = heirs.first else { return [(path, .removed)] }
+        let made = try objects.attributes(of: heir, known: .file)
+        return inherited(path, entry, heirs, made, shown: overlay.shown(made, entry))
+    }
+
+    /// The names that an object can get, in their order.
+    private func heirs(of path: RelativePath, _ entry: AttributeEntry) throws(StoreError) -> [RelativePath] {
+        var heirs: [RelativePath] = []
+        for name in entry.names.sorted(by: { $0.bytes.lexicographicallyPrecedes($1.bytes) })
+        where try self.entry(of: name, .any)?.link == path { heirs.append(name) }
+        return heirs
+    }
+
+    private func inherited(
+        _ path: RelativePath,
+        _ entry: AttributeEntry,
+        _ heirs: [RelativePath],
+        _ made: Attributes,
+        shown: Attributes
+    ) -> [PathChange] {
         var moved = rebound(entry, to: made, shown: shown)
         moved.names = Set(heirs.dropFirst())
-        return [(path, .removed), (heir, .replaced(by: moved))] + relinked(moved.names, to: heir)
+        return [(path, .removed), (heirs[0], .replaced(by: moved))] + relinked(moved.names, to: heirs[0])
     }
 
     /// What must be noted of the other names of an object that has moved.

@@ -34,6 +34,25 @@ extension AttributedStore {
             accessed: entry.time,
             changed: entry.time
         )
+        let change = overlay.change(posix, of: kind)
+        guard kind != .file, kind != .directory || change.applied(to: nil) != old else {
+            return try make(path, entry, kind, posix, change, replacing: old)
+        }
+        let intent = Intent(source: path, target: path, phase: .making, begun: wallClock)
+        return try under(intent) { _ throws(StoreError) in
+            try make(path, entry, kind, posix, change, replacing: old)
+        }
+    }
+
+    /// Makes the object, and notes what it does not tell.
+    private func make(
+        _ path: RelativePath,
+        _ entry: NewEntry,
+        _ kind: EntryKind,
+        _ posix: POSIXAttributes,
+        _ change: EntryChange,
+        replacing old: AttributeEntry?
+    ) throws(StoreError) -> Attributes {
         let made: Attributes
         if kind == .directory {
             made = try objects.putMarker(path)
@@ -41,7 +60,7 @@ extension AttributedStore {
             let metadata = overlay.metadata(posix, of: kind)
             made = try objects.put([], at: path, if: .absent, metadata: metadata)
         }
-        var change = overlay.change(posix, of: kind)
+        var change = change
         if kind == .symbolicLink || kind == .special {
             change.bound = EntryChange.BoundChange(
                 etag: made.etag,

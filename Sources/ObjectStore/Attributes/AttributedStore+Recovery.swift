@@ -44,7 +44,8 @@ extension AttributedStore {
 
     private func isStill(_ path: RelativePath, _ removal: RemovalQueue.Removal) throws(StoreError) -> Bool {
         if let documents = removal.documents {
-            let waiting = journal?.replay.removals.filter { $0.path.lies(below: path) }.map(\.path) ?? []
+            let below = journal?.replay.removals.filter { $0.path.lies(below: path) } ?? []
+            let waiting = below.flatMap { RemovalQueue.keys(of: $0.path, $0.removal) }
             return try !objects.hasKeys(below: path, except: documents + waiting)
         }
         do throws(StoreError) {

@@ -56,10 +56,13 @@ struct RemovalQueue: Sendable {
     func waiting(below directory: RelativePath) -> [RelativePath] {
         guard !isEmpty else { return [] }
         return [queued, sending].flatMap { removals in
-            removals.filter { $0.key.lies(below: directory) }.flatMap { path, removal in
-                removal.isDirectory ? [path.marker] + (removal.documents ?? []) : [path]
-            }
+            removals.filter { $0.key.lies(below: directory) }.flatMap { Self.keys(of: $0, $1) }
         }
+    }
+
+    /// The keys that go with a name.
+    static func keys(of path: RelativePath, _ removal: Removal) -> [RelativePath] {
+        removal.isDirectory ? [path.marker] + (removal.documents ?? []) : [path]
     }
 
     mutating func add(_ path: RelativePath, _ removal: Removal, number: UInt64, at now: Int64) {

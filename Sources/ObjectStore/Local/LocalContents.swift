@@ -56,7 +56,9 @@ struct LocalContents {
             }
         }
         for piece in pieces { try write(piece, to: file, over: size) }
-        guard try file.status().st_size != off_t(contents.size) else { return }
+        // Setting the length it has changes the time of a file of which no byte was written.
+        let size = try file.status().st_size
+        guard pieces.isEmpty || size != off_t(contents.size) else { return }
         try LocalPlace.call { ftruncate(file.descriptor, off_t(contents.size)) }
     }
 

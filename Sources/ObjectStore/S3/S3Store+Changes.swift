@@ -37,8 +37,14 @@ extension S3Store: ObjectChanges {
         do throws(S3ChangeFailure) {
             head = try send(request, content, object: objectText(key))
         } catch {
-            if error.mayHaveHappened, let made = lost(content, key, metadata) { return made }
-            throw condition.error(error)
+            let failure = condition.error(error)
+            guard error.mayHaveHappened else { throw failure }
+            if let made = lost(content, key, metadata) { return made }
+            // Whether it is ours or somebody else's that is there can only be said when it can be looked at.
+            if failure == .exists || failure == .stale, described(key) == nil {
+                throw .unavailable("\(objectText(key)): no answer came, and it cannot be looked at")
+            }
+            throw failure
         }
         return try attributes(head, etag: nil, size: content.count, of: key)
     }

@@ -55,22 +55,25 @@ class Proxy:
         """Holds every request back for that long."""
         self._ask(set={"latency": seconds})
 
-    def stall(self, kinds=("GET",), after=0, times=None):
+    def stall(self, kinds=("GET",), after=0, times=None, probability=1.0):
         """Holds responses after so many body bytes until `flow()`."""
-        self._ask(set={"stall": limited({"kinds": list(kinds), "after": after}, times)})
+        rule = {"kinds": list(kinds), "after": after, "probability": probability}
+        self._ask(set={"stall": limited(rule, times)})
 
-    def cut(self, kinds=("GET",), after=0, times=None):
-        """Resets connections after so many body bytes."""
-        self._ask(set={"cut": limited({"kinds": list(kinds), "after": after}, times)})
+    def cut(self, kinds=("GET",), after=0, times=None, probability=1.0):
+        """Resets connections after so many body bytes; an answer without a body is not given at all."""
+        rule = {"kinds": list(kinds), "after": after, "probability": probability}
+        self._ask(set={"cut": limited(rule, times)})
 
     def answer(self, status, code, kinds=("GET", "HEAD", "LIST"), times=None, probability=1.0):
         """Answers requests with an error document."""
         rule = {"kinds": list(kinds), "status": status, "code": code, "probability": probability}
         self._ask(set={"answer": limited(rule, times)})
 
-    def corrupt(self, how, by=1000, kinds=("GET",), times=None):
+    def corrupt(self, how, by=1000, kinds=("GET",), times=None, probability=1.0):
         """Answers with fewer (`short`) or more (`long`) bytes than asked; Content-Length agrees."""
-        self._ask(set={"corrupt": limited({"kinds": list(kinds), "how": how, "by": by}, times)})
+        rule = {"kinds": list(kinds), "how": how, "by": by, "probability": probability}
+        self._ask(set={"corrupt": limited(rule, times)})
 
     def down(self):
         """Refuses connections and resets those that are open."""

@@ -227,6 +227,8 @@ class Connection:
         corrupt = self.proxy.take("corrupt", kind) if status in (200, 206) and length else None
         if corrupt:
             self.lie(corrupt, length, kind)
+        if not length and self.proxy.take("cut", kind):
+            raise Faulted
         self.send_head(self.reply_head)
         self.pass_body(length, kind)
         return not ends

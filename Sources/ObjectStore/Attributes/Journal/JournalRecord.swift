@@ -178,9 +178,14 @@ struct JournalReplay: Sendable {
         case .removal(let number, let path, let removal):
             lastNumber = max(lastNumber, number)
             removals.append((number, path, removal))
+            // What was said of names in it must not bring the directory back.
+            if removal.isDirectory { changes.removeAll { $0.noted.path.lies(below: path) } }
         case .removalsDone(let number): removals.removeAll { $0.number <= number }
         case .withdrawn(let path): removals.removeAll { $0.path == path }
-        case .intent(let intent): intents[intent.identifier] = intent
+        case .intent(let intent):
+            intents[intent.identifier] = intent
+            // It was said again of the names at the new place.
+            if intent.phase == .deleting { changes.removeAll { $0.noted.path.lies(below: intent.source) } }
         case .intentDone(let identifier): intents[identifier] = nil
         }
     }

@@ -52,6 +52,10 @@ extension AttributedStore {
             try conclude(move, intent, .unknown)
         case .exchangingSource, .exchangingTarget, .exchangingBack:
             try finishExchange(intent)
+        case .movingFile:
+            try finishFile(intent)
+        case .making:
+            try undoMaking(intent)
         }
     }
 
@@ -158,15 +162,14 @@ extension AttributedStore {
     /// The target is whole: the source goes.
     private func conclude(_ move: DirectoryMove, _ intent: Intent, _ siblings: Siblings) throws(StoreError) {
         var intent = intent
+        let entry = try entry(of: move.source, .any)
         if intent.phase == .copying {
+            // Later, whoever does this again could not tell it from what has been moved there.
+            if entry == nil, knownEntry(of: move.target) != nil { try note([(move.target, .removed)]) }
             intent.phase = .deleting
             try begin(intent)
         }
-        let entry = try entry(of: move.source, .any)
-        if entry != nil || knownEntry(of: move.target) != nil {
-            let moved = entry.map { EntryChange.replaced(by: $0) } ?? .removed
-            try note([(move.source, .removed), (move.target, moved)])
-        }
+        if let entry { try note([(move.source, .removed), (move.target, .replaced(by: entry))]) }
         state.withLock { state in
             state.books = state.books.filter { path, _ in
                 path != move.source && !path.lies(below: move.source)
@@ -201,11 +204,12 @@ extension AttributedStore {
 
     /// An intent is over.
     func end(_ intent: Intent) throws(StoreError) {
+        // The object first: one that nobody knows of would keep its directory there.
+        try objects.delete(intent.location, if: .always)
         try state.withLock { state throws(StoreError) in
             state.intents[intent.identifier] = nil
             try journal?.append(.intentDone(intent.identifier))
         }
-        try objects.delete(intent.location, if: .always)
     }
 }
 

@@ -47,12 +47,23 @@ extension AttributedStore {
             try begin(intent)
             do throws(StoreError) {
                 let found = try attributes(ofOwn: from)
+                if found.kind == .directory, try isLeftover(from, of: to) { continue }
                 _ = try relocate(from, to: to, known: found)
             } catch .notFound {
                 // This step was done.
             }
         }
         try end(intent)
+    }
+
+    /// Whether a directory is what a server still shows of one that has been moved: nothing is in it or said
+    /// of it, and the place where it would go, which was empty before, is taken.
+    private func isLeftover(_ from: RelativePath, of to: RelativePath) throws(StoreError) -> Bool {
+        guard try entry(of: from, .any) == nil, try !objects.hasKeys(below: from, except: []) else {
+            return false
+        }
+        if try entry(of: to, .any) != nil { return true }
+        return try objects.hasKeys(below: to, except: [])
     }
 
     /// What lies under any name, also one of ours.

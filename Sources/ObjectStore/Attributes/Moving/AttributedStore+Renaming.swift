@@ -34,7 +34,10 @@ extension AttributedStore {
         if mode == .noReplace, known.target != nil { throw .exists }
         guard isDirectory else {
             if known.target?.kind == .directory { throw .isDirectory }
-            return try moveFile(path, to: target, mode, known: known, siblings: siblings)
+            let intent = Intent(source: path, target: target, phase: .movingFile, begun: wallClock)
+            return try under(intent) { intent throws(StoreError) in
+                try moveFile(path, to: target, mode, known: known, siblings: siblings, intent)
+            }
         }
         if let old = known.target {
             guard old.kind == .directory else { throw .notDirectory }
@@ -50,7 +53,8 @@ extension AttributedStore {
         to target: RelativePath,
         _ mode: RenameMode,
         known: (path: Attributes, target: Attributes?),
-        siblings: Siblings
+        siblings: Siblings,
+        _ intent: Intent? = nil
     ) throws(StoreError) -> Attributes {
         let source = try holder(of: path, .any)
         // Two names of one file: nothing is to be done, says POSIX.
@@ -70,8 +74,10 @@ extension AttributedStore {
             changes.append((target, .replaced(by: moved)))
         }
         try note(changes + relinked(moved.names, to: target))
+        if let intent { try becomeRemoval(intent, of: object.etag) }
         try leave(path, siblings)
         try objects.delete(path, if: .always)
+        if intent != nil { try journal?.append(.withdrawn(path)) }
         return overlay.shown(made, moved.isEmpty ? nil : moved)
     }
 

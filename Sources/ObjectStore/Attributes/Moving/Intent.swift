@@ -2,7 +2,8 @@ import Metadata
 
 /// What a change of several objects is about, so that whoever comes next can finish it.
 ///
-/// It lies in the journal and, while it lasts, as an object beside the target. Pure.
+/// It lies in the journal and, while it lasts and is about more than a file, as an object beside the target.
+/// Pure.
 struct Intent: Hashable, Sendable {
     /// What it is about, and how far it has come.
     ///
@@ -18,6 +19,10 @@ struct Intent: Hashable, Sendable {
         case exchangingTarget
         /// Two names change places: the source comes to the place of the target.
         case exchangingBack
+        /// A file moves; it is known to the journal only.
+        case movingFile
+        /// Something is made whose kind or mode its object does not tell; it is known to the journal only.
+        case making
     }
 
     /// Distinguishes it from others.

@@ -70,7 +70,8 @@ package final class PodRunner: DaemonRunner {
         guard isDue else { return }
         do throws(PodDaemonError) {
             let there = try pods.all(by: .now + Self.callDeadline)
-            let keys = Set(wanted.map(\.key))
+            // Looked at after the list: what was wanted meanwhile has a pod in it, or will get one.
+            let keys = Set(files.keys().filter { files.specification(of: $0) != nil })
             for (pod, _) in there where !keys.contains(pod.key) {
                 try pods.remove(pod, waits: false, by: .now + Self.callDeadline)
             }
