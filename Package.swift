@@ -25,7 +25,8 @@ let package = Package(
     products: [
         .executable(name: "alluxio-fuse", targets: ["AlluxioFuse"]),
         .executable(name: "alluxio", targets: ["Alluxio"]),
-        // What csi/ uses, and below what Fuzz/ does: a package sees another one's targets through its products.
+        // What csi/ uses, and at last what Fuzz/ does: a package sees another one's targets through its
+        // products.
         .library(name: "CCrypto", targets: ["CCrypto"]),
         .library(name: "HTTPTransport", targets: ["HTTPTransport"]),
         .library(name: "SmallFiles", targets: ["SmallFiles"]),

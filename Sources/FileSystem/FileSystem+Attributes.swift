@@ -44,8 +44,8 @@ extension FileSystem {
         return attributes
     }
 
-    /// How many directories a directory has, where the store does not count its links; 1 is «not known», as on
-    /// other file systems that do not count them.
+    /// How many directories a directory has, where the store does not count its links: its link count 1 is
+    /// «not known», as on other file systems that do not count them.
     private func subdirectoryCount(of node: Node) -> Int? {
         guard let (snapshot, path) = try? inodes.find(node.id),
             snapshot.flags.isDisjoint(with: [.unlinked, .replaced])

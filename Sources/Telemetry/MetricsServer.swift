@@ -29,7 +29,8 @@ public final class MetricsServer: Sendable {
     ///   - host: An IPv4 address.
     ///   - port: The port; 0 for any free one.
     ///   - registry: What is served.
-    ///   - isHealthy: What `GET /healthz` asks, on the server's thread: 200 or 503; nil: there is no such path.
+    ///   - isHealthy: What `GET /healthz` asks, on the server's thread: 200 or 503; nil: there is no such
+    ///     path.
     /// - Throws: ``MetricsServerError`` if the address cannot be listened on.
     public init(
         host: String,
@@ -113,7 +114,8 @@ public final class MetricsServer: Sendable {
         if path == "/metrics" || path == "/metrics/" {
             send(caller, "200 OK", registry.text())
         } else if path == "/healthz", let isHealthy {
-            if isHealthy() { send(caller, "200 OK", "ok\n") } else { send(caller, "503 Service Unavailable", "no\n") }
+            let isWell = isHealthy()
+            send(caller, isWell ? "200 OK" : "503 Service Unavailable", isWell ? "ok\n" : "no\n")
         } else {
             send(caller, "404 Not Found", "metrics are under /metrics\n")
         }

@@ -44,7 +44,7 @@ extension NamespaceFixture {
 struct OwnChangesTests {
     private static let intervals: [Duration?] = [.zero, .seconds(1), nil]
 
-    @Test func `the directories of a directory that is known whole are counted, with what this mount did`() throws {
+    @Test func `directories of a directory that is known whole are counted, with own changes`() throws {
         let fixture = NamespaceFixture(.seconds(60))
         let count = { (path: String) in fixture.cache.subdirectoryCount(of: RelativePath(path)) }
         for name in ["a", "b"] { fixture.store.put("d/\(name)", Listing.impliedDirectory) }

@@ -33,7 +33,7 @@ private final class Scratch {
     }
 }
 
-@Suite("Small files", .timeLimit(.minutes(1)))
+@Suite("Small files", .timeLimit(.minutes(10)))
 struct SmallFileTests {
     private let scratch = Scratch()
 

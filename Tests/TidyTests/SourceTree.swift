@@ -48,7 +48,11 @@ enum SourceTree {
     private static let textKinds: Set<String> = [
         "swift", "c", "h", "md", "py", "sh", "", "json", "modulemap", "toml", "ini",
     ]
-    private static let skipped: Set<String> = [".git", "__pycache__", ".pytest_cache", ".venv", "results"]
+    private static let skipped: Set<String> = [
+        ".git", "__pycache__", ".pytest_cache", ".venv", "results",
+        // Generated.
+        "CSIProtocol",
+    ]
 
     private static func load() -> [SourceFile] {
         var found: [SourceFile] = []
