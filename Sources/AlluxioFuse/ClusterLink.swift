@@ -11,6 +11,8 @@ import Settings
 struct ClusterLink: Sendable {
     private let membership: Membership
     private let fleet: WorkerFleet
+    /// Nil if whoever mounts may read what the workers may.
+    private let rights: ProvenRights?
 
     /// Prepares to ask the workers that the settings name; asks nobody yet.
     /// - Parameters:
@@ -19,6 +21,7 @@ struct ClusterLink: Sendable {
     /// - Throws: A ``Failure`` that names the setting.
     init(_ settings: Settings, etcd: EtcdClient?) throws(Failure) {
         membership = try settings.membership(etcd: etcd)
+        rights = settings.flag(.provesRights) == true ? ProvenRights() : nil
         var options = settings.clusterOptions
         if settings.text(.replicaChoice) == "CLIENT_FIXED" {
             options.replicaChoice = .byReader(Self.reader)
@@ -35,10 +38,16 @@ struct ClusterLink: Sendable {
 
     /// The links to put before each store.
     var links: StoreLinks {
-        let fleet = fleet
+        let (fleet, rights) = (fleet, rights)
         return StoreLinks(
-            names: { ClusterMetadata(fleet: fleet, next: $0) },
-            bytes: { ClusterSource(fleet: fleet, next: $0, store: $0) }
+            names: { store in
+                let workers = ClusterMetadata(fleet: fleet, next: store)
+                return rights?.names(workers, store: store) ?? workers
+            },
+            bytes: { store in
+                let workers = ClusterSource(fleet: fleet, next: store, store: store)
+                return rights?.bytes(workers, store: store) ?? workers
+            }
         )
     }
 

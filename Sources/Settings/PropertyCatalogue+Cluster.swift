@@ -146,7 +146,7 @@ extension Property {
     )
 
     private static let linkSettings: [Property] = [
-        fallsBackToStore, foreignWorkers, clusterToken,
+        fallsBackToStore, foreignWorkers, provesRights, clusterToken,
     ]
 
     package static let fallsBackToStore = Property(
@@ -154,6 +154,15 @@ extension Property {
         .flag,
         default: "true",
         "Whether the store is read directly when no worker can answer; if not, the read fails."
+    )
+    package static let provesRights = Property(
+        "alluxio.fuse.rights.proof.enabled",
+        .flag,
+        default: "false",
+        """
+        Whether the first question about each directory, once a minute, goes to the store with the mount's own \
+        credentials, so that workers answer only whom the store would. For mounts on behalf of others.
+        """
     )
     package static let foreignWorkers = Property(
         "alluxio.fuse.foreign.workers",

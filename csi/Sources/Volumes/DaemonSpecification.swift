@@ -40,6 +40,8 @@ package struct DaemonSpecification: Codable, Hashable, Sendable {
         self.key = key
         mountPoint = places.mountPoint(of: key)
         options = attributes.options
+        // Workers read with credentials of their own.
+        if cluster != nil, identity != .driver { options.append("alluxio.fuse.rights.proof.enabled=true") }
         let directory = places.daemonDirectory(key)
         environment =
             switch identity {
