@@ -139,15 +139,17 @@ def test_connections_that_break_under_an_upload_are_made_again(on_s3, proxy):
 
 
 def test_an_upload_that_failed_leaves_no_parts(on_s3, proxy):
-    on_s3.mount(**QUICK)
+    mounted = on_s3.mount(**QUICK)
     write(on_s3.at("warm"), b"x")
     handle = os.open(on_s3.at("file"), os.O_WRONLY | os.O_CREAT)
     for _ in range(40):
         os.write(handle, bytes(MIB))
     proxy.answer(403, "AccessDenied", kinds=("PUT", "POST"))
     assert failure(os.close, handle) == "EACCES"
+    assert on_s3.uploads() == []
     proxy.flow()
-    processes.wait_until(lambda: on_s3.uploads() == [], 10, "the upload is aborted")
+    logged(mounted, "kept aside")
+    assert on_s3.uploads() == []
     assert on_s3.names() == ["warm"]
 
 
