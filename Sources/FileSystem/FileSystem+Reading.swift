@@ -168,8 +168,8 @@ extension FileSystem {
 
     /// Closes an open file.
     ///
-    /// What a mapping changed after the last flush is stored first; what that flush could not store is not. The
-    /// handle is not used again, unless the call throws ``FileSystemError/wouldWait``.
+    /// What a mapping changed after the last flush is stored first; what that flush could not store is not.
+    /// The handle is not used again, unless the call throws ``FileSystemError/wouldWait``.
     /// - Parameters:
     ///   - handle: An open file; others are ignored.
     ///   - patience: Whether to wait for the store.

@@ -6,8 +6,8 @@ import Threading
 /// New contents of one object on their way: one PutObject, or a multipart upload that is begun while the
 /// file is still being written.
 ///
-/// Belongs to one open file. After a commit, whether it went well or not, another one begins anew; but nothing
-/// is sent ahead any more, because nobody might ever end it. Any thread may call it.
+/// Belongs to one open file. After a commit, whether it went well or not, another one begins anew; but
+/// nothing is sent ahead any more, because nobody might ever end it. Any thread may call it.
 // Safety: every stored `var` is read and written with `lock` held.
 final class S3ContentUpload: ContentUpload, @unchecked Sendable {
     typealias Metadata = [(name: String, value: String)]
