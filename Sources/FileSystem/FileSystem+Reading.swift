@@ -154,10 +154,22 @@ extension FileSystem {
         }
     }
 
+    /// Commits, and remembers what the caller is told the store did not take: the release leaves it alone.
+    func answer(for file: OpenFile, _ patience: Patience) throws(FileSystemError) {
+        guard let writer = file.writer else { return }
+        let changes = writer.changes
+        do throws(FileSystemError) {
+            try commit(file, patience)
+        } catch {
+            if error != .wouldWait { writer.refuse(changes) }
+            throw error
+        }
+    }
+
     /// Closes an open file.
     ///
-    /// What a mapping changed after the last flush is stored first. The handle is not used again, unless the
-    /// call throws ``FileSystemError/wouldWait``.
+    /// What a mapping changed after the last flush is stored first; what that flush could not store is not.
+    /// The handle is not used again, unless the call throws ``FileSystemError/wouldWait``.
     /// - Parameters:
     ///   - handle: An open file; others are ignored.
     ///   - patience: Whether to wait for the store.
@@ -165,11 +177,10 @@ extension FileSystem {
     public func release(_ handle: HandleID, _ patience: Patience) throws(FileSystemError) {
         guard let file = handles.file(handle) else { return }
         var failure: FileSystemError?
-        if file.writer?.isDirty == true {
+        if let writer = file.writer, writer.isDirty {
+            guard patience == .waiting else { throw .wouldWait }
             do throws(FileSystemError) {
-                try commit(file, patience)
-            } catch .wouldWait {
-                throw .wouldWait
+                if writer.isUnanswered { try commit(file, patience) }
             } catch {
                 failure = error
             }

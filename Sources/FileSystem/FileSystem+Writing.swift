@@ -42,7 +42,7 @@ extension FileSystem {
     public func flush(_ handle: HandleID, _ patience: Patience) throws(FileSystemError) {
         guard let file = handles.file(handle) else { throw .badHandle }
         guard writing?.writeType == .asyncThrough, file.writer?.isDirty == true else {
-            return try commit(file, patience)
+            return try answer(for: file, patience)
         }
         guard patience == .waiting else { throw .wouldWait }
         try promise(file)

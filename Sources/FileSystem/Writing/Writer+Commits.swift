@@ -87,6 +87,19 @@ extension Writer {
         idle.broadcast()
     }
 
+    /// How many changes there were so far, for ``refuse(_:)``.
+    var changes: UInt64 { locked { $0.changes } }
+
+    /// A close has told its caller that so many changes were not stored.
+    ///
+    /// Only a later flush or fsync may store them, as it answers for them.
+    func refuse(_ changes: UInt64) { locked { $0.refusedChanges = changes } }
+
+    /// Whether something is to be committed that no close has answered for yet.
+    var isUnanswered: Bool {
+        locked { $0.extents.isDirty && !$0.isOrphan && $0.refusedChanges != $0.changes }
+    }
+
     private func sum(of span: Span) -> UInt32? { locked { $0.sums.sum(of: span) } }
 
     /// Takes the right to send a part; a few may at a time.

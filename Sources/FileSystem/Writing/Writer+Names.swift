@@ -26,6 +26,7 @@ extension Writer {
             state.extents = Extents(copying: other.size)
             state.base = other
             state.source = other.version
+            state.changes += 1
             return true
         }
     }

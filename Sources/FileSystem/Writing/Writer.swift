@@ -39,6 +39,10 @@ final class Writer: Sendable {
         var sending = 0
         /// Somebody else replaced the file: every commit says so.
         var lost: FileSystemError?
+        /// How many changes there were so far.
+        var changes: UInt64 = 0
+        /// As many of them a close has failed with; nil if none has.
+        var refusedChanges: UInt64?
         /// It has no name any more, so nothing is ever committed.
         var isOrphan = false
         /// The log says that the store has everything.
@@ -200,6 +204,7 @@ final class Writer: Sendable {
             try staged.noted(.dirty)
             state.isNotedClean = false
         }
+        state.changes += 1
         return try body(&state)
     }
 

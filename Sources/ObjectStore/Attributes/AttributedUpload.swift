@@ -42,12 +42,25 @@ final class AttributedUpload: ContentUpload {
         if condition: ChangeCondition,
         attributes: POSIXAttributes?
     ) throws(StoreError) -> Attributes {
+        let holder: RelativePath
+        do throws(StoreError) {
+            holder = try holderNow(condition)
+        } catch {
+            // What was sent ahead would stay for ever.
+            upload.abandon()
+            throw error
+        }
+        let made = try wayNow(to: holder).commit(contents, if: condition, attributes: attributes)
+        return try store.committed(holder, made, attributes, isNew: condition == .absent)
+    }
+
+    /// Where the object lies that is about to be written.
+    private func holderNow(_ condition: ChangeCondition) throws(StoreError) -> RelativePath {
         try store.requireName(path, isDirectory: false)
         try store.settle(path)
         let holder = try store.holder(of: path, .any).path
         if condition == .absent, holder != path { throw .exists }
-        let made = try wayNow(to: holder).commit(contents, if: condition, attributes: attributes)
-        return try store.committed(holder, made, attributes, isNew: condition == .absent)
+        return holder
     }
 
     /// The way to the object; a new one if the object has moved since the upload began.

@@ -6,8 +6,8 @@ import Threading
 /// New contents of one object on their way: one PutObject, or a multipart upload that is begun while the
 /// file is still being written.
 ///
-/// Belongs to one open file. After a commit, whether it went well or not, it is as new. Any thread may call
-/// it.
+/// Belongs to one open file. After a commit, whether it went well or not, another one begins anew; but
+/// nothing is sent ahead any more, because nobody might ever end it. Any thread may call it.
 // Safety: every stored `var` is read and written with `lock` held.
 final class S3ContentUpload: ContentUpload, @unchecked Sendable {
     typealias Metadata = [(name: String, value: String)]
@@ -26,7 +26,7 @@ final class S3ContentUpload: ContentUpload, @unchecked Sendable {
     /// What the upload was begun with.
     private var begunWith: Metadata = []
     private var isBeginning = false
-    /// A commit is under way, or all is given up.
+    /// A commit has begun, or all is given up.
     private var isClosed = false
     private var isAbandoned = false
 
@@ -122,7 +122,6 @@ final class S3ContentUpload: ContentUpload, @unchecked Sendable {
         defer {
             drain()
             discard()
-            locked { isClosed = isAbandoned }
         }
         let fields = metadata(attributes)
         do throws(StoreError) {

@@ -59,6 +59,18 @@ struct AttributedStoreTests {
         #expect(objects.calls == ["LIST ", "LIST ", "LIST d", "GET .alluxio.attributes", "HEAD d/c"])
     }
 
+    @Test func `a commit that is refused before it begins takes back what was sent ahead`() throws {
+        let bucket = try AttributedBucket("refused")
+        let store = try bucket.mount(bucket.objects())
+        let staged = try StagingFile([UInt8](repeating: 7, count: 40 << 20))
+        let upload = store.upload(to: RelativePath("d/.alluxio.attributes"))
+        try upload.sendAhead(to: 40 << 20, from: staged.descriptor)
+        #expect(throws: StoreError.self) {
+            try upload.commit(staged.contents(40 << 20), if: .absent, attributes: nil)
+        }
+        #expect(try bucket.objects().abortUploads(begunBefore: .max) == 0)
+    }
+
     @Test func `mode, owner and times are seen by another mount, and cost no copy`() throws {
         let bucket = try AttributedBucket("chmod")
         try bucket.put("text", "d/file")

@@ -225,6 +225,26 @@ struct S3UploadTests {
         #expect(try !bench.exists("d/file"))
     }
 
+    @Test func `a part that comes too late for a commit that failed begins no other upload`() throws {
+        let bench = try ChangedStore("late")
+        bench.prepare { _, request in
+            guard request.line.hasPrefix("PUT") else { return .pass }
+            return .answer(403, "<Error><Code>AccessDenied</Code></Error>")
+        }
+        let staged = try StagingFile(noise(40 * mebibyte))
+        let upload = upload(bench)
+        #expect(throws: StoreError.self) {
+            try upload.commit(staged.contents(40 << 20), if: .absent, attributes: nil)
+        }
+        bench.prepare()
+        #expect(!upload.wantsToSend(before: 40 << 20))
+        try upload.sendAhead(to: 40 << 20, from: staged.descriptor)
+        #expect(bench.lines.isEmpty)
+        #expect(try bench.store.abortUploads(begunBefore: .max) == 0)
+        _ = try upload.commit(staged.contents(40 << 20), if: .absent, attributes: nil)
+        #expect(try bench.exists("d/file"))
+    }
+
     @Test func `uploads that nobody ends are aborted by their age`() throws {
         let bench = try ChangedStore("orphans")
         let other = try S3Store(
