@@ -95,7 +95,16 @@ extension FileSystem {
         guard let file = file(of: node) else { return }
         let base = OpenVersion(file: pages.open(after), readAhead: readAhead)
         file.replace(base)
-        file.writer?.follow(after, base: base)
+        guard let writer = file.writer else { return }
+        writer.follow(after, base: base)
+        noteBase(of: writer, path)
+    }
+
+    /// The log of staged files says what each will go to, and what the next daemon has to find there.
+    ///
+    /// A log that cannot be written costs that daemon a promise: it keeps the file aside, and reports it.
+    func noteBase(of writer: Writer, _ path: RelativePath) {
+        try? writer.staged.began(path, base: writer.expected(at: namespace.uri(of: path)))
     }
 
     /// The store has a file as it is now: under all of its names.

@@ -159,8 +159,7 @@ extension FileSystem {
         guard let node else { return }
         for file in handles.files where file.node === node || inodes.isBelow(file.node, node) {
             guard let writer = file.writer else { continue }
-            let base = writer.isPending ? nil : file.version.version
-            try? writer.staged.began(path(of: file.node), base: base)
+            noteBase(of: writer, path(of: file.node))
         }
     }
 

@@ -24,10 +24,15 @@ struct StagedRemnant: Sendable {
         path = events.last { $0.path != nil }?.path ?? []
         store = events.last { $0.store != nil }?.store
         isClean = events.last { $0.kind != .began }?.kind == .clean
-        // A rename after the promise moves it; a commit keeps it.
-        var promise = events.last { $0.kind == .durable || $0.kind == .clean }
+        // A rename after the promise moves it, and may give its base another version, as changed attributes
+        // may; a commit keeps it.
+        let last = events.lastIndex { $0.kind == .durable || $0.kind == .clean }
+        var promise = last.map { events[$0] }
         if promise?.kind != .durable { promise = nil }
         promise?.path = path
+        if let last, let later = events[(last + 1)...].last(where: { $0.kind == .began }) {
+            promise?.base = later.base
+        }
         self.promise = promise
     }
 }
