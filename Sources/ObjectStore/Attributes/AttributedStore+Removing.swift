@@ -13,13 +13,13 @@ extension AttributedStore {
     public func remove(_ path: RelativePath, known: Attributes, siblings: Siblings) throws(StoreError) {
         guard !state.withLock({ $0.removals.hides(path) }) else { throw .notFound }
         guard known.kind != .directory else { throw .isDirectory }
+        if try finishIntents(about: path) { throw .stale }
         let entry = try entry(of: path, .any)
         if entry?.link != nil {
-            // No object is under this name; the directory stays because of its marker or attribute object.
+            // The directory stays because of its marker or attribute object.
             if siblings != .some { try keep(path.parent) }
-            try note(unlinked(path, from: try holder(of: path, .any).path))
-            state.withLock { $0.listed.removed(path) }
-            return
+            let changes = unlinked(path, from: try holder(of: path, .any).path)
+            return try enqueue(path, .ofFurtherName, changes)
         }
         var changes: [PathChange] = []
         if let entry {
@@ -36,6 +36,7 @@ extension AttributedStore {
     public func removeDirectory(_ path: RelativePath, siblings: Siblings) throws(StoreError) {
         guard !path.isRoot else { throw .denied("the root of a mount cannot be removed") }
         guard !state.withLock({ $0.removals.hides(path) }) else { throw .notFound }
+        if try finishIntents(about: path) { throw .stale }
         try requireEmpty(path)
         let documents = state.withLock { state -> [RelativePath] in
             guard let book = state.books.removeValue(forKey: path), book.versions.whole != nil else {
@@ -157,8 +158,9 @@ extension AttributedStore {
         options.onDeleted?((batch.objects + batch.markers).map { next.uri(of: $0) })
     }
 
-    /// Lets nothing that was removed come between a new name and its object.
+    /// Lets nothing that was removed, or whose rename was interrupted, come between a new name and its object.
     func settle(_ path: RelativePath) throws(StoreError) {
+        _ = try finishIntents(about: path)
         guard state.withLock({ $0.removals.touches(path) }) else { return }
         try flushRemovals()
     }
