@@ -58,7 +58,12 @@ extension FileSystem {
         }
         do throws(StoreError) {
             let home = try home(of: remnant, path, parts)
-            let attributes = try commit(promise, contents, to: path, from: staged, home)
+            var attributes = try commit(promise, contents, to: path, from: staged, home)
+            if let times = remnant.times {
+                var change = AttributeChange(changed: Self.timeOfDay())
+                (change.accessed, change.modified) = (times.accessed, times.modified)
+                attributes = try home.change(path, change, known: attributes)
+            }
             settle(path, attributes, in: home)
             parts.staging.drop(remnant)
             logger.notice("a staged file is in the store now", metadata: ["object": "\(object)"])

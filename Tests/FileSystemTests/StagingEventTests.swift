@@ -42,6 +42,20 @@ import Testing
         #expect(remnant.promise == nil && !remnant.isClean)
     }
 
+    @Test func timesThatWereSetAfterAPromiseBelongToIt() {
+        var timed = StagingEvent(.timed, file: "1-2.data")
+        timed.times = StagingEvent.Times(accessed: nil, modified: -5)
+        #expect(StagingEvent(line: timed.line.dropLast()) == timed)
+        #expect(StagedRemnant(file: "1-2.data", events: [durable(), timed]).times == timed.times)
+        let earlier = StagedRemnant(file: "1-2.data", events: [timed, durable()])
+        #expect(earlier.times == nil && earlier.promise != nil)
+        let clean = StagedRemnant(
+            file: "1-2.data",
+            events: [durable(), StagingEvent(.clean, file: "1-2.data"), timed]
+        )
+        #expect(clean.isClean && clean.promise == nil)
+    }
+
     @Test func aPromiseFollowsTheVersionThatARenameOrAChangedModeHasGivenItsBase() {
         var later = StagingEvent(.began, file: "1-2.data")
         later.path = Array("s3/new".utf8)

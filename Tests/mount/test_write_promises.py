@@ -59,6 +59,16 @@ def test_a_synced_change_of_a_file_is_there_after_a_kill(staged, change):
     assert read(mounted.at(NAMES.get(change, "f"))) == NEW
 
 
+def test_times_that_were_set_after_the_sync_are_kept(staged):
+    mounted, kill = staged
+    write(mounted.at("f"), OLD)
+    write_and_sync(mounted.at("f"), kill, os.O_RDWR)
+    os.utime(mounted.at("f"), (1_000_000_000, 1_000_000_007))
+    kill()
+    assert read(mounted.at("f")) == NEW
+    assert os.stat(mounted.at("f")).st_mtime == 1_000_000_007
+
+
 @pytest.mark.parametrize("change", ["nothing", "chmod", "rename", "rename over another"])
 def test_a_synced_new_file_is_there_after_a_kill(staged, change):
     mounted, kill = staged
