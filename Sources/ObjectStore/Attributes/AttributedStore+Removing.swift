@@ -18,14 +18,24 @@ extension AttributedStore {
         if entry?.link != nil {
             // The directory stays because of its marker or attribute object.
             if siblings != .some { try keep(path.parent) }
-            let changes = unlinked(path, from: try holder(of: path, .any).path)
-            return try enqueue(path, .ofFurtherName, changes)
+            let holder = try holder(of: path, .any).path
+            var again = EntryChange()
+            again.names[path] = true
+            return try enqueue(
+                path,
+                .ofFurtherName,
+                unlinked(path, from: holder),
+                undo: restored(path, entry) + [(holder, again)]
+            )
         }
         var changes: [PathChange] = []
         if let entry {
             changes = entry.names.isEmpty ? [(path, .removed)] : try promoted(path, entry, shown: known)
         }
-        try enqueue(path, RemovalQueue.Removal(documents: nil, etag: known.etag, siblings: siblings), changes)
+        let removal = RemovalQueue.Removal(documents: nil, etag: known.etag, siblings: siblings)
+        // What lives on under its next name stays there.
+        let undo = entry?.names.isEmpty == false ? [] : restored(path, entry)
+        try enqueue(path, removal, changes, undo: undo)
     }
 
     /// Removes an empty directory: its marker and its attribute objects.
@@ -47,7 +57,13 @@ extension AttributedStore {
         }
         let entry = try entry(of: path, .any)
         let changes: [PathChange] = entry == nil ? [] : [(path, .removed)]
-        try enqueue(path, RemovalQueue.Removal(documents: documents, siblings: siblings), changes)
+        let removal = RemovalQueue.Removal(documents: documents, siblings: siblings)
+        try enqueue(path, removal, changes, undo: restored(path, entry))
+    }
+
+    /// What must be noted when a name comes back that could not be removed.
+    private func restored(_ path: RelativePath, _ entry: AttributeEntry?) -> [PathChange] {
+        entry.map { [(path, .replaced(by: $0))] } ?? []
     }
 
     /// Refuses a directory with entries.
@@ -95,10 +111,14 @@ extension AttributedStore {
     }
 
     /// Hides a name and queues its objects, together with what must be noted.
+    ///
+    /// If they cannot be deleted at once, as the first ones of a mount must be, the name comes back, and `undo`
+    /// is noted.
     func enqueue(
         _ path: RelativePath,
         _ removal: RemovalQueue.Removal,
-        _ changes: [PathChange]
+        _ changes: [PathChange],
+        undo: [PathChange] = []
     ) throws(StoreError) {
         // What is noted makes the object a leftover; the other way round it could be missed.
         try note(changes)
@@ -118,6 +138,7 @@ extension AttributedStore {
             // Whoever removes this name is told, so the name comes back.
             state.withLock { $0.removals.withdraw([path]) }
             try journal?.append(.withdrawn(path))
+            try note(undo)
             throw error
         }
     }

@@ -231,6 +231,36 @@ struct AttributedKillTests {
         }
     }
 
+    @Test(arguments: ["d", "f", "other"])
+    func `a name that could not be removed is what it was`(name: String) throws {
+        let bucket = try AttributedBucket("refused")
+        let (scratch, again) = (try JournalDirectory(), try JournalDirectory())
+        do {
+            let store = try bucket.mount(bucket.objects(), journal: scratch.path)
+            try store.mkdir("d", 0o701)
+            try bucket.put("one", "f")
+            try bucket.put("two", "g")
+            try store.chmod("f", 0o640)
+            _ = try store.hardlink("g", "other")
+            try store.finish()
+        }
+        let objects = try bucket.objects()
+        let store = try bucket.mount(objects, journal: again.path)
+        let before = try store.shown()
+        objects.die(after: name == "d" ? 1 : 0)
+        #expect(throws: StoreError.self) {
+            if name == "d" {
+                try store.removeDirectory(RelativePath(name), siblings: .some)
+            } else {
+                try store.remove(RelativePath(name), known: #require(before[name]), siblings: .some)
+            }
+        }
+        objects.revive()
+        let after = try store.shown()
+        #expect(after.mapValues(\.posix?.mode) == before.mapValues(\.posix?.mode))
+        #expect(after.mapValues(\.posix?.linkCount) == before.mapValues(\.posix?.linkCount))
+    }
+
     @Test func `what was being made is what it should be, or is not there`() throws {
         try killAnywhere { (_: AttributedBucket, _: AttributedStore) throws -> Void in
         } change: { store in

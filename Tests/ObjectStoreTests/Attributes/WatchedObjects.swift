@@ -37,6 +37,9 @@ final class WatchedObjects: ObjectChanges {
         }
     }
 
+    /// Lets all calls through again.
+    func revive() { state.withLock { $0.left = nil } }
+
     /// Lets one call fail, and no other: as when the store does not answer for a while.
     /// - Parameters:
     ///   - number: Which one; 0 is the next.
