@@ -33,8 +33,9 @@ extension FileSystem {
             } else {
                 try self.change(snapshot.node, path, attributes, home)
             }
-            if change.modified != nil || change.accessed != nil, held?.isDirty == true {
+            if change.modified != nil || change.accessed != nil, let held, held.isDirty {
                 handles.file(of: node)?.setTimes(attributes)
+                noteTimes(attributes, of: held)
             }
         }
         return describe(try inodes.find(node).snapshot, validFor: ownTrust)
@@ -95,7 +96,23 @@ extension FileSystem {
         guard let file = file(of: node) else { return }
         let base = OpenVersion(file: pages.open(after), readAhead: readAhead)
         file.replace(base)
-        file.writer?.follow(after, base: base)
+        guard let writer = file.writer else { return }
+        writer.follow(after, base: base)
+        noteBase(of: writer, path)
+    }
+
+    /// The log of staged files says what times a promised file has, which its commit would change.
+    private func noteTimes(_ change: AttributeChange, of writer: Writer) {
+        guard writing?.durability == .stage || writing?.writeType == .asyncThrough else { return }
+        let times = StagingEvent.Times(accessed: change.accessed, modified: change.modified)
+        try? writer.staged.timed(times)
+    }
+
+    /// The log of staged files says what each will go to, and what the next daemon has to find there.
+    ///
+    /// A log that cannot be written costs that daemon a promise: it keeps the file aside, and reports it.
+    func noteBase(of writer: Writer, _ path: RelativePath) {
+        try? writer.staged.began(path, base: writer.expected(at: namespace.uri(of: path)))
     }
 
     /// The store has a file as it is now: under all of its names.

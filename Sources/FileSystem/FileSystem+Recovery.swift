@@ -7,18 +7,34 @@ import Pages
 extension FileSystem {
     /// Commits what was promised and never stored, and keeps aside and reports what was not promised.
     ///
-    /// To be called once, when the mount serves; runs on the pool. What is of a store that is not mounted
-    /// now, or does not answer, stays and is tried again.
-    public func recoverStaged() { recoverStaged(again: false) }
-
-    /// The same, or (`again`) only for what could not be stored when it was tried before.
-    func recoverStaged(again: Bool) {
-        guard let parts = writing else { return }
-        for remnant in parts.staging.takeRemnants(again: again) {
-            let isAccepted = pool.submit(.demand) { [self] in recover(remnant, parts) }
-            if !isAccepted { parts.staging.putBack(remnant) }
-        }
+    /// To be called once, before the mount serves, so that nobody sees what was there before; runs on the
+    /// pool. Returns when everything was tried, at the latest after ``recoveryWaitMaximum``. What is of a
+    /// store that is not mounted now, or does not answer, stays and is tried again.
+    public func recoverStaged() {
+        recoverStaged(again: false).wait(for: Self.recoveryWaitMaximum)
     }
+
+    /// The same without waiting, or (`again`) only for what could not be stored when it was tried before.
+    /// - Returns: What is under way.
+    @discardableResult
+    func recoverStaged(again: Bool) -> RecoveryCount {
+        let count = RecoveryCount()
+        guard let parts = writing else { return count }
+        for remnant in parts.staging.takeRemnants(again: again) {
+            count.begin()
+            let isAccepted = pool.submit(.demand) { [self] in
+                recover(remnant, parts)
+                count.end()
+            }
+            guard !isAccepted else { continue }
+            parts.staging.putBack(remnant)
+            count.end()
+        }
+        return count
+    }
+
+    /// How long a mount waits at its start until what an earlier daemon left is in the store.
+    public static let recoveryWaitMaximum = Duration.seconds(10)
 
     /// How many bytes are staged.
     public var stagedBytes: Int64 { writing?.staging.stagedBytes ?? 0 }
@@ -42,7 +58,12 @@ extension FileSystem {
         }
         do throws(StoreError) {
             let home = try home(of: remnant, path, parts)
-            let attributes = try commit(promise, contents, to: path, from: staged, home)
+            var attributes = try commit(promise, contents, to: path, from: staged, home)
+            if let times = remnant.times {
+                var change = AttributeChange(changed: Self.timeOfDay())
+                (change.accessed, change.modified) = (times.accessed, times.modified)
+                attributes = try home.change(path, change, known: attributes)
+            }
             settle(path, attributes, in: home)
             parts.staging.drop(remnant)
             logger.notice("a staged file is in the store now", metadata: ["object": "\(object)"])

@@ -159,8 +159,7 @@ extension FileSystem {
         guard let node else { return }
         for file in handles.files where file.node === node || inodes.isBelow(file.node, node) {
             guard let writer = file.writer else { continue }
-            let base = writer.isPending ? nil : file.version.version
-            try? writer.staged.began(path(of: file.node), base: base)
+            noteBase(of: writer, path(of: file.node))
         }
     }
 
@@ -175,11 +174,11 @@ extension FileSystem {
         let siblings = namespace.siblings(of: path)
         do throws(StoreError) {
             return try home.rename(path, to: target, mode, known: known, siblings: siblings)
-        } catch .stale {
+        } catch {
+            // Somebody else has changed them, or nobody knows how far it has come.
             namespace.invalidate(path)
             namespace.invalidate(target)
-        } catch {
-            throw FileSystemError(error)
+            guard error == .stale else { throw FileSystemError(error) }
         }
         guard let now = try find(path, .waiting)?.attributes else { throw .notFound }
         let there = known.target == nil ? nil : try find(target, .waiting)?.attributes
@@ -197,20 +196,29 @@ extension FileSystem {
         guard let known = source.attributes, let there = target.attributes else { throw .notFound }
         let other = try target.node.flatMap { node throws(FileSystemError) in try hold(node) }
         defer { other?.release() }
-        let result = try ask { () throws(StoreError) in
-            try home.rename(
+        let result: Attributes
+        do throws(StoreError) {
+            result = try home.rename(
                 source.path,
                 to: target.path,
                 .exchange,
                 known: (known, there),
                 siblings: .some
             )
+        } catch {
+            namespace.invalidate(source.path)
+            namespace.invalidate(target.path)
+            throw FileSystemError(error)
         }
         namespace.exchange(source.path, target.path, (path: nil, target: result))
         inodes.exchange(source.name, in: source.directory, with: target.name, in: target.directory)
         followMoved(source.node, target.path, result, home)
-        if let back = try? namespace.revalidate(source.path, known: there.kind) {
+        do throws(StoreError) {
+            let back = try namespace.revalidate(source.path, known: there.kind)
             followMoved(target.node, source.path, back, home)
+        } catch {
+            // What it is now will be asked when somebody wants to know.
+            namespace.invalidate(source.path)
         }
         touchBoth(source, target, moved: source.node)
         if let node = target.node { touch(node, contentsToo: false) }

@@ -281,9 +281,12 @@ extension FileSystem {
     /// Puts what was changed on the local disk, for the next daemon if this one does not get to it.
     func promise(_ file: OpenFile) throws(FileSystemError) {
         guard let writer = file.writer else { return }
+        // What lies in another file's version would be lost with that file.
+        guard writer.copiedFrom == nil else { return try commit(file, .waiting) }
         let (snapshot, path) = try inodes.find(file.node.id)
         let native = native(of: snapshot)
-        try writer.promise(path, StagingEvent.Owner(mode: native.mode, uid: native.uid, gid: native.gid))
+        let owner = StagingEvent.Owner(mode: native.mode, uid: native.uid, gid: native.gid)
+        try writer.promise(path, at: namespace.uri(of: path), owner)
     }
 
     /// What a user is told of a commit that failed.

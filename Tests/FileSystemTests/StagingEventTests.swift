@@ -41,4 +41,29 @@ import Testing
         #expect(remnant.store == UFSURI("s3://bucket") && remnant.path == Array("s3/old".utf8))
         #expect(remnant.promise == nil && !remnant.isClean)
     }
+
+    @Test func timesThatWereSetAfterAPromiseBelongToIt() {
+        var timed = StagingEvent(.timed, file: "1-2.data")
+        timed.times = StagingEvent.Times(accessed: nil, modified: -5)
+        #expect(StagingEvent(line: timed.line.dropLast()) == timed)
+        #expect(StagedRemnant(file: "1-2.data", events: [durable(), timed]).times == timed.times)
+        let earlier = StagedRemnant(file: "1-2.data", events: [timed, durable()])
+        #expect(earlier.times == nil && earlier.promise != nil)
+        let clean = StagedRemnant(
+            file: "1-2.data",
+            events: [durable(), StagingEvent(.clean, file: "1-2.data"), timed]
+        )
+        #expect(clean.isClean && clean.promise == nil)
+    }
+
+    @Test func aPromiseFollowsTheVersionThatARenameOrAChangedModeHasGivenItsBase() {
+        var later = StagingEvent(.began, file: "1-2.data")
+        later.path = Array("s3/new".utf8)
+        later.base = FileVersion(uri: UFSURI("s3://bucket/new"), etag: ETag("f"), size: 7)
+        let remnant = StagedRemnant(file: "1-2.data", events: [durable(), later])
+        #expect(remnant.promise?.base == later.base && remnant.promise?.path == later.path)
+        #expect(remnant.promise?.contents == durable().contents)
+        let earlier = StagedRemnant(file: "1-2.data", events: [later, durable()])
+        #expect(earlier.promise?.base == durable().base)
+    }
 }

@@ -45,6 +45,13 @@ final class StagedFile: Pin {
         try directory.note(StagingEvent(kind, file: name))
     }
 
+    /// Notes that the times were set after the last write.
+    func timed(_ times: StagingEvent.Times) throws(FileSystemError) {
+        var event = StagingEvent(.timed, file: name)
+        event.times = times
+        try directory.note(event)
+    }
+
     /// Puts the bytes on the disk, and what is needed to commit them.
     func promise(
         _ path: RelativePath,

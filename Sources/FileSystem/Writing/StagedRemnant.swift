@@ -13,6 +13,8 @@ struct StagedRemnant: Sendable {
     let store: UFSURI?
     /// What was promised of it; nil if nothing was, or the store got it since.
     let promise: StagingEvent?
+    /// Times that were set since it was promised.
+    let times: StagingEvent.Times?
     /// Whether the store has everything.
     let isClean: Bool
     /// Whether somebody was told that it waits for its store.
@@ -23,11 +25,17 @@ struct StagedRemnant: Sendable {
         self.file = file
         path = events.last { $0.path != nil }?.path ?? []
         store = events.last { $0.store != nil }?.store
-        isClean = events.last { $0.kind != .began }?.kind == .clean
-        // A rename after the promise moves it; a commit keeps it.
-        var promise = events.last { $0.kind == .durable || $0.kind == .clean }
+        isClean = events.last { $0.kind != .began && $0.kind != .timed }?.kind == .clean
+        // A rename after the promise moves it, and may give its base another version, as changed attributes
+        // may; a commit keeps it.
+        let last = events.lastIndex { $0.kind == .durable || $0.kind == .clean }
+        var promise = last.map { events[$0] }
         if promise?.kind != .durable { promise = nil }
         promise?.path = path
+        times = last.flatMap { last in events[(last + 1)...].last { $0.kind == .timed }?.times }
+        if let last, let later = events[(last + 1)...].last(where: { $0.kind == .began }) {
+            promise?.base = later.base
+        }
         self.promise = promise
     }
 }

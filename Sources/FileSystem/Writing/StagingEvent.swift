@@ -18,6 +18,8 @@ struct StagingEvent: Hashable, Sendable {
         case dirty
         /// Its bytes are on the disk, and were promised.
         case durable
+        /// Its times were set after the last write.
+        case timed
         /// The store has everything.
         case clean
         /// It is gone.
@@ -42,6 +44,12 @@ struct StagingEvent: Hashable, Sendable {
         var gid: UInt32
     }
 
+    /// Times that were set, nanoseconds since 1970; nil stays as it is.
+    struct Times: Hashable, Sendable {
+        var accessed: Int64?
+        var modified: Int64?
+    }
+
     /// What happened.
     var kind: Kind
     /// The file's name in the directory.
@@ -56,6 +64,8 @@ struct StagingEvent: Hashable, Sendable {
     var contents: Contents?
     /// Of a new file.
     var owner: Owner?
+    /// Of ``Kind/timed``, where others have the owner.
+    var times: Times?
 
     init(_ kind: Kind, file: String) {
         self.kind = kind
@@ -73,7 +83,7 @@ struct StagingEvent: Hashable, Sendable {
             Array(kind.rawValue.utf8), Array(file.utf8), path.map { [UInt8(ascii: "/")] + $0 } ?? [],
             base?.uri.bytes ?? [], Array((base?.etag.text ?? "").utf8), Self.text(base?.size),
             Self.text(contents?.size), Array((kept ?? "").utf8),
-            Array((owner.map { "\($0.mode) \($0.uid) \($0.gid)" } ?? "").utf8), store?.bytes ?? [],
+            Array((ownerText ?? timesText ?? "").utf8), store?.bytes ?? [],
         ]
         var line: [UInt8] = []
         for field in fields {
@@ -82,6 +92,14 @@ struct StagingEvent: Hashable, Sendable {
         }
         line[line.count - 1] = Self.end
         return line
+    }
+
+    private var ownerText: String? { owner.map { "\($0.mode) \($0.uid) \($0.gid)" } }
+
+    private var timesText: String? {
+        times.map { times in
+            [times.accessed, times.modified].map { $0.map { String($0) } ?? "-" }.joined(separator: " ")
+        }
     }
 
     /// Reads a line without its end; nil for one that was not written whole.
@@ -101,7 +119,11 @@ struct StagingEvent: Hashable, Sendable {
             guard let kept = Self.spans(Self.string(fields[7])) else { return nil }
             contents = Contents(size: size, kept: kept)
         }
-        let numbers = Self.string(fields[8]).split(separator: " ").compactMap { UInt32($0) }
+        let words = Self.string(fields[8]).split(separator: " ")
+        if kind == .timed, words.count == 2 {
+            times = Times(accessed: Int64(words[0]), modified: Int64(words[1]))
+        }
+        let numbers = words.compactMap { UInt32($0) }
         if numbers.count == 3 { owner = Owner(mode: numbers[0], uid: numbers[1], gid: numbers[2]) }
         if fields.count > Self.oldFieldCount, !fields[9].isEmpty { store = UFSURI(bytes: fields[9]) }
     }

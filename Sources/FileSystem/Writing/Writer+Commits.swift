@@ -63,15 +63,24 @@ extension Writer {
     }
 
     /// Puts everything on the local disk, so that the next daemon can commit it.
-    func promise(_ path: RelativePath, _ owner: StagingEvent.Owner) throws(FileSystemError) {
+    /// - Parameters:
+    ///   - path: Its name.
+    ///   - address: The name's address.
+    ///   - owner: What a new file will be like.
+    func promise(
+        _ path: RelativePath,
+        at address: UFSURI,
+        _ owner: StagingEvent.Owner
+    ) throws(FileSystemError) {
         lock.lock()
         defer { lock.unlock() }
         try awaitIdle(mayWait: true)
-        guard state.extents.isDirty, !state.isOrphan else { return }
+        // What was copied from another file meanwhile was not there when somebody asked for this.
+        guard state.extents.isDirty, !state.isOrphan, state.source == nil else { return }
         let hasBase = state.base != nil
         try staged.promise(
             path,
-            base: state.source ?? state.version,
+            base: state.expected(at: address),
             StagingEvent.Contents(size: state.extents.size, kept: hasBase ? state.extents.kept : []),
             state.version == nil ? owner : nil
         )

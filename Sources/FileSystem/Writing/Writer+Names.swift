@@ -45,6 +45,12 @@ extension Writer {
         abandoned?.abandon()
     }
 
+    /// The version that the next commit wants to find under the name; nil: none.
+    /// - Parameter address: The name's address.
+    func expected(at address: UFSURI) -> FileVersion? {
+        locked { $0.expected(at: address) }
+    }
+
     /// The file that was never committed gets another name.
     /// - Parameter replaced: What the store has there, and the first commit will want to find; nil: nothing.
     func rename(replacing replaced: Attributes?) {
@@ -104,5 +110,14 @@ extension Writer {
             state.extents.brought(span)
         }
         state.base = nil
+    }
+}
+
+extension Writer.State {
+    /// The version that the next commit wants to find under a name; nil: none.
+    func expected(at address: UFSURI) -> FileVersion? {
+        if let version { return version }
+        guard let replaced, let etag = replaced.etag else { return nil }
+        return FileVersion(uri: address, etag: etag, size: replaced.size)
     }
 }

@@ -56,13 +56,36 @@ extension AttributedStore {
         }
     }
 
+    /// Finishes what was begun and not ended of a name, or of names above or below it, before it is changed.
+    /// - Returns: Whether there was something: what the caller knows of the name may be wrong then.
+    /// - Throws: Why it cannot be finished now.
+    func finishIntents(about path: RelativePath) throws(StoreError) -> Bool {
+        let left = takeIntents { intent in
+            [intent.source, intent.target].contains {
+                $0 == path || $0.lies(below: path) || path.lies(below: $0)
+            }
+        }
+        defer { for intent in left { leave(intent) } }
+        for intent in left {
+            try finish(intent)
+            logger.notice("an interrupted rename is finished", metadata: intent.facts)
+        }
+        return !left.isEmpty
+    }
+
+    /// Takes those that nobody carries out, in the order in which they are to be finished.
+    private func takeIntents(_ isWanted: (Intent) -> Bool) -> [Intent] {
+        state.withLock { state in
+            guard !state.intents.isEmpty else { return [] }
+            let left = state.intents.values.filter { !state.running.contains($0.identifier) && isWanted($0) }
+            state.running.formUnion(left.map(\.identifier))
+            return left.sorted { $0.phase.rawValue < $1.phase.rawValue }
+        }
+    }
+
     /// Finishes what was begun and not ended; what fails is tried again later.
     func finishIntents() {
-        let left = state.withLock { state in
-            state.intents.values.filter { !state.running.contains($0.identifier) }
-        }
-        for intent in left.sorted(by: { $0.phase.rawValue < $1.phase.rawValue }) {
-            take(intent)
+        for intent in takeIntents({ _ in true }) {
             defer { leave(intent) }
             do throws(StoreError) {
                 try finish(intent)

@@ -13,19 +13,29 @@ extension AttributedStore {
     public func remove(_ path: RelativePath, known: Attributes, siblings: Siblings) throws(StoreError) {
         guard !state.withLock({ $0.removals.hides(path) }) else { throw .notFound }
         guard known.kind != .directory else { throw .isDirectory }
+        if try finishIntents(about: path) { throw .stale }
         let entry = try entry(of: path, .any)
         if entry?.link != nil {
-            // No object is under this name; the directory stays because of its marker or attribute object.
+            // The directory stays because of its marker or attribute object.
             if siblings != .some { try keep(path.parent) }
-            try note(unlinked(path, from: try holder(of: path, .any).path))
-            state.withLock { $0.listed.removed(path) }
-            return
+            let holder = try holder(of: path, .any).path
+            var again = EntryChange()
+            again.names[path] = true
+            return try enqueue(
+                path,
+                .ofFurtherName,
+                unlinked(path, from: holder),
+                undo: restored(path, entry) + [(holder, again)]
+            )
         }
         var changes: [PathChange] = []
         if let entry {
             changes = entry.names.isEmpty ? [(path, .removed)] : try promoted(path, entry, shown: known)
         }
-        try enqueue(path, RemovalQueue.Removal(documents: nil, etag: known.etag, siblings: siblings), changes)
+        let removal = RemovalQueue.Removal(documents: nil, etag: known.etag, siblings: siblings)
+        // What lives on under its next name stays there.
+        let undo = entry?.names.isEmpty == false ? [] : restored(path, entry)
+        try enqueue(path, removal, changes, undo: undo)
     }
 
     /// Removes an empty directory: its marker and its attribute objects.
@@ -36,6 +46,7 @@ extension AttributedStore {
     public func removeDirectory(_ path: RelativePath, siblings: Siblings) throws(StoreError) {
         guard !path.isRoot else { throw .denied("the root of a mount cannot be removed") }
         guard !state.withLock({ $0.removals.hides(path) }) else { throw .notFound }
+        if try finishIntents(about: path) { throw .stale }
         try requireEmpty(path)
         let documents = state.withLock { state -> [RelativePath] in
             guard let book = state.books.removeValue(forKey: path), book.versions.whole != nil else {
@@ -46,7 +57,13 @@ extension AttributedStore {
         }
         let entry = try entry(of: path, .any)
         let changes: [PathChange] = entry == nil ? [] : [(path, .removed)]
-        try enqueue(path, RemovalQueue.Removal(documents: documents, siblings: siblings), changes)
+        let removal = RemovalQueue.Removal(documents: documents, siblings: siblings)
+        try enqueue(path, removal, changes, undo: restored(path, entry))
+    }
+
+    /// What must be noted when a name comes back that could not be removed.
+    private func restored(_ path: RelativePath, _ entry: AttributeEntry?) -> [PathChange] {
+        entry.map { [(path, .replaced(by: $0))] } ?? []
     }
 
     /// Refuses a directory with entries.
@@ -94,10 +111,14 @@ extension AttributedStore {
     }
 
     /// Hides a name and queues its objects, together with what must be noted.
+    ///
+    /// If they cannot be deleted at once, as the first ones of a mount must be, the name comes back, and `undo`
+    /// is noted.
     func enqueue(
         _ path: RelativePath,
         _ removal: RemovalQueue.Removal,
-        _ changes: [PathChange]
+        _ changes: [PathChange],
+        undo: [PathChange] = []
     ) throws(StoreError) {
         // What is noted makes the object a leftover; the other way round it could be missed.
         try note(changes)
@@ -117,6 +138,7 @@ extension AttributedStore {
             // Whoever removes this name is told, so the name comes back.
             state.withLock { $0.removals.withdraw([path]) }
             try journal?.append(.withdrawn(path))
+            try note(undo)
             throw error
         }
     }
@@ -157,8 +179,9 @@ extension AttributedStore {
         options.onDeleted?((batch.objects + batch.markers).map { next.uri(of: $0) })
     }
 
-    /// Lets nothing that was removed come between a new name and its object.
+    /// Lets nothing that was removed, or whose rename was interrupted, come between a new name and its object.
     func settle(_ path: RelativePath) throws(StoreError) {
+        _ = try finishIntents(about: path)
         guard state.withLock({ $0.removals.touches(path) }) else { return }
         try flushRemovals()
     }

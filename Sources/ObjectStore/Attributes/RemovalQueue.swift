@@ -13,6 +13,9 @@ struct RemovalQueue: Sendable {
         var siblings: Siblings
 
         var isDirectory: Bool { documents != nil }
+
+        /// Of a name that holds no object, unless a process died while it was copying one there.
+        static let ofFurtherName = Removal(documents: nil, etag: nil, siblings: .some)
     }
 
     /// The most names that wait; more are sent at once.

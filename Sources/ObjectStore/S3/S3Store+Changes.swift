@@ -39,11 +39,12 @@ extension S3Store: ObjectChanges {
         } catch {
             let failure = condition.error(error)
             guard error.mayHaveHappened else { throw failure }
-            if let made = lost(content, key, metadata) { return made }
             // Whether it is ours or somebody else's that is there can only be said when it can be looked at.
-            if failure == .exists || failure == .stale, described(key) == nil {
+            guard let found = described(key) else {
+                guard failure == .exists || failure == .stale else { throw failure }
                 throw .unavailable("\(objectText(key)): no answer came, and it cannot be looked at")
             }
+            if let made = lost(found, content, metadata) { return made }
             throw failure
         }
         return try attributes(head, etag: nil, size: content.count, of: key)
@@ -83,11 +84,11 @@ extension S3Store: ObjectChanges {
     /// What an earlier attempt of ours has made whose answer was lost; nil if the object is not what was
     /// sent.
     private func lost(
+        _ found: (head: HTTPResponseHead, attributes: Attributes),
         _ content: S3Body,
-        _ key: [UInt8],
         _ metadata: [(name: String, value: String)]
     ) -> Attributes? {
-        guard let found = described(key), found.attributes.size == content.count else { return nil }
+        guard found.attributes.size == content.count else { return nil }
         guard metadata.allSatisfy({ found.head["x-amz-meta-\($0.name.lowercased())"] == $0.value }) else {
             return nil
         }

@@ -100,6 +100,167 @@ struct AttributedKillTests {
         }
     }
 
+    @Test func `a further name that replaces a file leaves no object behind`() throws {
+        try killAnywhere { bucket, store in
+            try bucket.put("one", "a")
+            try bucket.put("two", "c")
+            _ = try store.hardlink("a", "b")
+            try store.sync(.root)
+        } change: { store in
+            try store.move("b", "c")
+        } check: { store, step in
+            let text = try store.text("c")
+            let isMoved = text == "one"
+            #expect(isMoved || text == "two", "\(step)")
+            let names = try Set(store.shown().keys)
+            #expect(names == (isMoved ? ["a", "c"] : ["a", "b", "c"]), "\(step)")
+            guard isMoved else { return }
+            try store.unlink("c", .some)
+            try store.sync(.root)
+            #expect(throws: StoreError.notFound, "\(step)") {
+                _ = try store.objects.attributes(of: RelativePath("c"), known: .file)
+            }
+        }
+    }
+
+    @Test func `an object that got its next name leaves nothing there when that name goes`() throws {
+        try killAnywhere { bucket, store in
+            try bucket.put("one", "a")
+            _ = try store.hardlink("a", "b")
+            try store.sync(.root)
+        } change: { store in
+            try store.unlink("a", .some)
+        } check: { store, step in
+            let text = try store.text("b")
+            #expect(text == "one", "\(step)")
+            for name in try store.shown().keys.sorted() { try store.unlink(name, .some) }
+            try store.sync(.root)
+            for name in ["a", "b"] {
+                #expect(throws: StoreError.notFound, "\(name), \(step)") {
+                    _ = try store.objects.attributes(of: RelativePath(name), known: .file)
+                }
+            }
+        }
+    }
+
+    @Test func `a file with two names and a directory change places, or neither does`() throws {
+        try killAnywhere { bucket, store in
+            try Self.prepareExchange(bucket, store)
+        } change: { store in
+            try store.move("f", "d", .exchange)
+        } check: { store, step in
+            try Self.checkExchange(store, step)
+        }
+    }
+
+    private static func prepareExchange(_ bucket: AttributedBucket, _ store: AttributedStore) throws {
+        try bucket.put("one", "f")
+        try bucket.put("two", "d/x")
+        _ = try store.hardlink("f", "other")
+        try store.chmod("f", 0o640)
+        try store.sync(.root)
+    }
+
+    private static func checkExchange(_ store: AttributedStore, _ step: String) throws {
+        let shown = try store.shown()
+        #expect(Set(shown.keys) == ["d", "f", "other"], "\(step)")
+        let (file, directory) = shown["d"]?.kind == .file ? ("d", "f") : ("f", "d")
+        #expect(shown[file]?.posix?.mode == 0o100640, "\(step)")
+        #expect(shown[file]?.posix?.linkCount == 2, "\(step)")
+        #expect(shown[directory]?.kind == .directory, "\(step)")
+        let texts = try [store.text(file), store.text("other"), store.text("\(directory)/x")]
+        #expect(texts == ["one", "one", "two"], "\(step)")
+    }
+
+    /// Lets each request of a change fail in turn, and no other.
+    private func failAnywhere(
+        isDone: Bool,
+        prepare: (AttributedBucket, AttributedStore) throws -> Void,
+        change: (AttributedStore) throws -> Void,
+        check: (AttributedStore, String) throws -> Void
+    ) throws {
+        for step in 0..<100 {
+            let bucket = try AttributedBucket("failed")
+            let scratch = try JournalDirectory()
+            let objects = try bucket.objects()
+            do {
+                let store = try bucket.mount(objects, journal: scratch.path)
+                try prepare(bucket, store)
+                objects.fail(step, isDone: isDone)
+                try? change(store)
+                if objects.isToFail { return }
+                if step % 2 == 0 {
+                    // Whoever changes one of the names finds no half of it.
+                    for name in ["f", "d"] { try store.settle(RelativePath(name)) }
+                    try check(store, "step \(step), settled")
+                }
+                try? store.finish()
+            }
+            let store = try bucket.mount(bucket.objects(), journal: scratch.path)
+            try check(store, "step \(step), mounted again")
+        }
+        Issue.record("the change has no end")
+    }
+
+    @Test(arguments: [false, true])
+    func `an exchange of which one request fails is whole, sooner or later`(isDone: Bool) throws {
+        try failAnywhere(isDone: isDone) { bucket, store in
+            try Self.prepareExchange(bucket, store)
+        } change: { store in
+            try store.move("f", "d", .exchange)
+        } check: { store, step in
+            try Self.checkExchange(store, step)
+        }
+    }
+
+    @Test(arguments: [false, true])
+    func `a rename of a file with two names of which one request fails is whole, sooner or later`(
+        isDone: Bool
+    ) throws {
+        try failAnywhere(isDone: isDone) { bucket, store in
+            try Self.prepareExchange(bucket, store)
+        } change: { store in
+            try store.move("f", "new")
+        } check: { store, step in
+            let shown = try store.shown()
+            let name = shown["f"] == nil ? "new" : "f"
+            #expect(shown[name]?.posix?.mode == 0o100640, "\(step)")
+            #expect(shown[name]?.posix?.linkCount == 2, "\(step)")
+            let texts = try [store.text(name), store.text("other")]
+            #expect(texts == ["one", "one"], "\(step)")
+        }
+    }
+
+    @Test(arguments: ["d", "f", "other"])
+    func `a name that could not be removed is what it was`(name: String) throws {
+        let bucket = try AttributedBucket("refused")
+        let (scratch, again) = (try JournalDirectory(), try JournalDirectory())
+        do {
+            let store = try bucket.mount(bucket.objects(), journal: scratch.path)
+            try store.mkdir("d", 0o701)
+            try bucket.put("one", "f")
+            try bucket.put("two", "g")
+            try store.chmod("f", 0o640)
+            _ = try store.hardlink("g", "other")
+            try store.finish()
+        }
+        let objects = try bucket.objects()
+        let store = try bucket.mount(objects, journal: again.path)
+        let before = try store.shown()
+        objects.die(after: name == "d" ? 1 : 0)
+        #expect(throws: StoreError.self) {
+            if name == "d" {
+                try store.removeDirectory(RelativePath(name), siblings: .some)
+            } else {
+                try store.remove(RelativePath(name), known: #require(before[name]), siblings: .some)
+            }
+        }
+        objects.revive()
+        let after = try store.shown()
+        #expect(after.mapValues(\.posix?.mode) == before.mapValues(\.posix?.mode))
+        #expect(after.mapValues(\.posix?.linkCount) == before.mapValues(\.posix?.linkCount))
+    }
+
     @Test func `what was being made is what it should be, or is not there`() throws {
         try killAnywhere { (_: AttributedBucket, _: AttributedStore) throws -> Void in
         } change: { store in

@@ -14,6 +14,7 @@ final class WatchedObjects: ObjectChanges {
     private struct State {
         var calls: [String] = []
         var left: Int?
+        var failing: (call: Int, isDone: Bool)?
         var atDeath: (@Sendable () -> Void)?
         var conditions: HonouredConditions?
     }
@@ -36,9 +37,28 @@ final class WatchedObjects: ObjectChanges {
         }
     }
 
+    /// Lets all calls through again.
+    func revive() { state.withLock { $0.left = nil } }
+
+    /// Lets one call fail, and no other: as when the store does not answer for a while.
+    /// - Parameters:
+    ///   - number: Which one; 0 is the next.
+    ///   - isDone: Whether it is carried out, and only its answer is lost.
+    func fail(_ number: Int, isDone: Bool) { state.withLock { $0.failing = (number, isDone) } }
+
+    /// Whether the call that is to fail has not come yet.
+    var isToFail: Bool { state.withLock { $0.failing != nil } }
+
     func pretend(_ conditions: HonouredConditions) { state.withLock { $0.conditions = conditions } }
 
-    private func count(_ call: String, _ path: RelativePath) throws(StoreError) {
+    /// Counts a call.
+    /// - Returns: Whether its answer is to be lost.
+    @discardableResult
+    private func count(_ call: String, _ path: RelativePath) throws(StoreError) -> Bool {
+        if let isDone = failing() {
+            guard isDone else { throw .unavailable("the store does not answer") }
+            return true
+        }
         let isDead = state.withLock { state -> Bool in
             if state.left == 0 {
                 state.atDeath?()
@@ -50,6 +70,26 @@ final class WatchedObjects: ObjectChanges {
             return false
         }
         if isDead { throw .unavailable("the process is dead") }
+        return false
+    }
+
+    /// Whether this call is the one that fails, and if so, whether it is carried out.
+    private func failing() -> Bool? {
+        state.withLock { state in
+            guard let failing = state.failing else { return nil }
+            state.failing = failing.call == 0 ? nil : (failing.call - 1, failing.isDone)
+            return failing.call == 0 ? failing.isDone : nil
+        }
+    }
+
+    /// Carries a change out, and forgets to answer if that is wanted.
+    private func answer<Answer>(
+        _ isLost: Bool,
+        _ change: () throws(StoreError) -> Answer
+    ) throws(StoreError) -> Answer {
+        let answer = try change()
+        if isLost { throw .unavailable("the answer is lost") }
+        return answer
     }
 
     func uri(of path: RelativePath) -> UFSURI { store.uri(of: path) }
@@ -101,8 +141,9 @@ final class WatchedObjects: ObjectChanges {
         if condition: ChangeCondition,
         metadata: [(name: String, value: String)]
     ) throws(StoreError) -> Attributes {
-        try count("PUT", path)
-        return try store.put(bytes, at: path, if: condition, metadata: metadata)
+        return try answer(count("PUT", path)) { () throws(StoreError) in
+            try store.put(bytes, at: path, if: condition, metadata: metadata)
+        }
     }
 
     func read(_ path: RelativePath, limit: Int) throws(StoreError) -> (bytes: [UInt8], attributes: Attributes)
@@ -118,13 +159,13 @@ final class WatchedObjects: ObjectChanges {
         if condition: ChangeCondition,
         metadata: [(name: String, value: String)]?
     ) throws(StoreError) -> Attributes {
-        try count("COPY", path)
-        return try store.copy(path, known: known, to: target, if: condition, metadata: metadata)
+        return try answer(count("COPY", path)) { () throws(StoreError) in
+            try store.copy(path, known: known, to: target, if: condition, metadata: metadata)
+        }
     }
 
     func delete(_ path: RelativePath, if condition: ChangeCondition) throws(StoreError) {
-        try count("DELETE", path)
-        try store.delete(path, if: condition)
+        try answer(count("DELETE", path)) { () throws(StoreError) in try store.delete(path, if: condition) }
     }
 
     func delete(_ paths: [RelativePath]) throws(StoreError) {

@@ -116,6 +116,29 @@ struct S3ChangeTests {
         #expect(bench.lines.filter { $0.hasPrefix("PUT") }.count == 2)
     }
 
+    @Test func `nobody is said to have won when what is there cannot be looked at`() throws {
+        let bench = try ChangedStore("lostlook")
+        let left = Mutex((puts: 1, looks: 1))
+        bench.prepare { _, request in
+            left.withLock { left in
+                if request.line.hasPrefix("PUT"), left.puts > 0 {
+                    left.puts -= 1
+                    return .lose
+                }
+                guard request.line.hasPrefix("HEAD"), left.looks > 0 else { return .pass }
+                left.looks -= 1
+                return .answer(403, "")
+            }
+        }
+        do throws(StoreError) {
+            try bench.store.put(hello, at: path, if: .absent, metadata: [])
+            Issue.record("nobody can say so")
+        } catch .unavailable {} catch {
+            Issue.record("\(error)")
+        }
+        #expect(left.withLock { $0.looks } == 0)
+    }
+
     @Test func `a lost answer does not hide that somebody else won`() throws {
         let bench = try ChangedStore("lostrace")
         let other = Array("other".utf8)

@@ -69,6 +69,7 @@ class Ordeal:
         self.source = Operations(self.chance)
         self.disk, self.mounted = disk, mounted
         self.rounds = 0
+        self.is_killed = False
         self.done = []
         self.ours = os.path.join(mounted.path, f"ordeal{seed}")
         os.mkdir(self.ours)
@@ -80,6 +81,8 @@ class Ordeal:
         self.rounds += 1
         folder = tempfile.mkdtemp(prefix="ordeal", dir=self.disk)
         rebuild(folder, found)
+        # Symbolic links to "." lead chmod(2) to it, and directories inherit from it.
+        os.chmod(folder, os.stat(self.ours).st_mode & 0o7777)
         if self.rounds > 1:
             shutil.rmtree(self.real.root)
         self.real = Side(folder)
@@ -94,7 +97,7 @@ class Ordeal:
             operation = self.source.next()
             found = self.remote.apply(operation)
             self.done = [*self.done[1 - SHOWN_OPERATIONS :], (operation, shown(found[1]))]
-            if found[0] == "error" and found[1] in fatal:
+            if found[0] == "error" and (found[1] in fatal or found[1] == "EIO" and self.is_killed):
                 self.counted["errors"][found[1]] = self.counted["errors"].get(found[1], 0) + 1
                 return operation
             # A write that was cut short by a failure: the rest would have said so.
@@ -128,13 +131,19 @@ class Ordeal:
 
     # Kills
 
+    def kill(self):
+        # A long write that is cut off in the middle says EIO.
+        self.is_killed = True
+        self.mounted.kill()
+
     def outlive_kills(self, start, rounds, changes_in_place):
         """`start` mounts again after the daemon was killed."""
         for _ in range(rounds):
-            killer = threading.Timer(self.chance.uniform(0.05, 1.2), self.mounted.kill)
+            killer = threading.Timer(self.chance.uniform(0.05, 1.2), self.kill)
             killer.start()
             operation = self.until(DEAD)
             killer.join()
+            self.is_killed = False
             self.remote.stop()
             old, new = self.both(operation)
             if changes_in_place:
@@ -155,8 +164,8 @@ class Ordeal:
                 continue
             old, new = self.both(operation)
             for slot in list(self.real.slots):
+                inode = self.promises.written_by(slot)
                 closed = self.remote.apply(["close", slot])[0] == "ok"
-                inode = self.promises.inode_of(slot)
                 self.real.apply(["close", slot])
                 if closed and inode:
                     old[0].state(inode).promise()

@@ -1,6 +1,7 @@
 """What a mount has promised of each file, when its daemon is killed or its store fails."""
 
 import copy
+import fcntl
 import hashlib
 import os
 import stat
@@ -65,7 +66,8 @@ class Promises:
     def apply(self, operation, succeeded=True):
         """Does an operation on the real side, of which a mount has said that it succeeded, or not."""
         verb, *arguments = operation
-        closing = self.inode_of(arguments[0]) if verb in ("close", "open", "fsync", "fdatasync") else None
+        closing = self.written_by(arguments[0]) if verb in ("close", "open") else None
+        closing = self.inode_of(arguments[0]) if verb in ("fsync", "fdatasync") else closing
         before = self.at_target(arguments) if verb == "rename" and arguments[2] == "replace" else None
         path = {"put": 0, "open": 1}.get(verb)
         was_there = path is None or os.path.exists(self.side.at(arguments[path]))
@@ -117,6 +119,13 @@ class Promises:
             return None
         status = os.fstat(self.side.slots[slot])
         return status.st_ino if stat.S_ISREG(status.st_mode) else None
+
+    def written_by(self, slot):
+        """The file that a close of a slot stores: what is open for reading only stores nothing."""
+        inode = self.inode_of(slot)
+        if inode is None or fcntl.fcntl(self.side.slots[slot], fcntl.F_GETFL) & os.O_ACCMODE == os.O_RDONLY:
+            return None
+        return inode
 
     def inode_at(self, path):
         try:

@@ -20,7 +20,7 @@ extension AttributedStore {
         let intent = Intent(source: path, target: target, phase: .copying, begun: wallClock)
         take(intent)
         defer { leave(intent) }
-        try begin(intent)
+        try start(intent)
         do throws(StoreError) {
             try copy(move)
         } catch {
@@ -60,7 +60,7 @@ extension AttributedStore {
     }
 
     /// Lists a tree in the store; one that is not there is empty.
-    private func survey(_ source: RelativePath, to target: RelativePath) throws(StoreError) -> DirectoryMove {
+    func survey(_ source: RelativePath, to target: RelativePath) throws(StoreError) -> DirectoryMove {
         var move = DirectoryMove(source: source, target: target, directories: [source])
         var next = 0
         while next < move.directories.count {
@@ -193,13 +193,24 @@ extension AttributedStore {
         state.withLock { state in _ = state.running.remove(intent.identifier) }
     }
 
+    /// Writes an intent that is new; if it cannot be written, nothing has begun.
+    func start(_ intent: Intent) throws(StoreError) {
+        do throws(StoreError) {
+            try begin(intent)
+        } catch {
+            try? end(intent)
+            throw error
+        }
+    }
+
     /// Writes an intent, or its next phase.
     func begin(_ intent: Intent) throws(StoreError) {
-        _ = try objects.put(intent.encoded, at: intent.location, if: .always, metadata: [])
+        // The journal first: an object that nobody knows of would keep its directory there.
         try state.withLock { state throws(StoreError) in
             try journal?.append(.intent(intent))
             state.intents[intent.identifier] = intent
         }
+        _ = try objects.put(intent.encoded, at: intent.location, if: .always, metadata: [])
     }
 
     /// An intent is over.

@@ -27,8 +27,8 @@ extension AttributedStore {
             forget(intent)
             return result
         } catch {
-            // What may have been made although no answer came is removed later, if nobody has used it.
-            if intent.phase != .making || !error.isUnavailable { forget(intent) }
+            // What may have been done although no answer came is finished, or undone, before anybody uses it.
+            if !error.isUnavailable { forget(intent) }
             throw error
         }
     }
@@ -42,18 +42,28 @@ extension AttributedStore {
     }
 
     /// The copy is made and noted: all that is left is that the old object goes.
-    func becomeRemoval(_ intent: Intent, of etag: ETag?) throws(StoreError) {
+    /// - Returns: The number of the removal, as the journal counts, and what it is.
+    func becomeRemoval(
+        _ intent: Intent,
+        of etag: ETag?
+    ) throws(StoreError) -> (number: UInt64, removal: RemovalQueue.Removal) {
         try state.withLock { state throws(StoreError) in
             // It stays known until the end, so that the journal is not cleared meanwhile.
             try journal?.append(.intentDone(intent.identifier))
             state.lastNumber += 1
             let removal = RemovalQueue.Removal(documents: nil, etag: etag, siblings: .unknown)
             try journal?.append(.removal(state.lastNumber, intent.source, removal))
+            return (state.lastNumber, removal)
         }
     }
 
     /// Finishes a move of a file whose copy was made.
     func finishFile(_ intent: Intent) throws(StoreError) {
+        // A further name holds no object: what is there is what it replaced.
+        if try entry(of: intent.target, .any)?.link != nil {
+            try objects.delete(intent.target, if: .always)
+            return try end(intent)
+        }
         do throws(StoreError) {
             let source = try objects.attributes(of: intent.source, known: .file)
             let copy = try objects.attributes(of: intent.target, known: .file)
@@ -113,7 +123,7 @@ extension AttributedStore {
 
 extension StoreError {
     /// Whether nobody knows what the store has done.
-    fileprivate var isUnavailable: Bool {
+    var isUnavailable: Bool {
         if case .unavailable = self { true } else { false }
     }
 }

@@ -6,6 +6,9 @@ import Synchronization
 extension AttributedStore {
     /// Moves a name, and everything below it.
     ///
+    /// After ``StoreError/unavailable(_:)`` it may be half done; it is finished before one of the names is
+    /// changed the next time, by ``housekeep()``, or by the next mount.
+    ///
     /// A file is copied inside of the store under the condition that it is still `known`, then deleted. A
     /// directory is moved file by file, under an intent that the next mount finishes.
     /// - Parameters:
@@ -74,11 +77,31 @@ extension AttributedStore {
             changes.append((target, .replaced(by: moved)))
         }
         try note(changes + relinked(moved.names, to: target))
-        if let intent { try becomeRemoval(intent, of: object.etag) }
-        try leave(path, siblings)
-        try objects.delete(path, if: .always)
-        if intent != nil { try journal?.append(.withdrawn(path)) }
+        try removeMoved(path, of: object.etag, siblings, intent)
         return overlay.shown(made, moved.isEmpty ? nil : moved)
+    }
+
+    /// Deletes the object of a file that has moved; one that cannot be deleted now goes with what is removed.
+    private func removeMoved(
+        _ path: RelativePath,
+        of etag: ETag?,
+        _ siblings: Siblings,
+        _ intent: Intent?
+    ) throws(StoreError) {
+        guard let intent else {
+            try leave(path, siblings)
+            return try objects.delete(path, if: .always)
+        }
+        let (number, removal) = try becomeRemoval(intent, of: etag)
+        do throws(StoreError) {
+            try leave(path, siblings)
+            try objects.delete(path, if: .always)
+        } catch {
+            guard error.isUnavailable else { throw error }
+            let now = clock()
+            return state.withLock { $0.removals.add(path, removal, number: number, at: now) }
+        }
+        try journal?.append(.withdrawn(path))
     }
 
     /// Where a copy cannot have a condition, the target is looked for.
@@ -107,7 +130,8 @@ extension AttributedStore {
         names.names = [path: false, target: true]
         let others = displaced.filter { $0.path != target }
         try leave(path, siblings)
-        try note(others + [(path, .removed), (target, .replaced(by: entry)), (holder, names)])
+        let changes = others + [(path, .removed), (target, .replaced(by: entry)), (holder, names)]
+        try enqueue(path, .ofFurtherName, changes)
         // An object that was under the name is hidden by now.
         if known.target != nil { try objects.delete(target, if: .always) }
         return known.path
