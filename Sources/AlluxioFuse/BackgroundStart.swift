@@ -14,7 +14,9 @@ enum BackgroundStart {
     /// How long the daemon may take.
     static let deadline = Duration.seconds(30)
 
-    /// Starts the daemon and returns when it serves the mount. A mount point that is a descriptor is handed on.
+    /// Starts the daemon and returns when it serves the mount.
+    ///
+    /// A mount point that is a descriptor is handed on.
     /// - Throws: The ``Failure`` that the daemon reported, or that it ended or did not report in time.
     static func run(source: MountSource, mountPoint: String, options: [String]) throws(Failure) {
         let device = try handedOn(mountPoint)

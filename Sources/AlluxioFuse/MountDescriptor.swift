@@ -18,9 +18,8 @@ struct MountDescriptor: Hashable, Sendable {
 
     private init(number: Int32) { self.number = number }
 
-    /// Reads a mount point.
+    /// Reads a mount point; nil if it is an ordinary path.
     /// - Parameter path: As it was given.
-    /// - Returns: nil if it is an ordinary path.
     init?(_ path: String) {
         let digits = path.dropFirst(Self.prefix.utf8.count)
         guard path.hasPrefix(Self.prefix), digits.utf8.allSatisfy({ (0x30...0x39).contains($0) }),
