@@ -154,8 +154,8 @@ def daemon_kills(ground, facts, attributes):
                 except Failed:
                     time.sleep(0.01)
             took.append(time.monotonic() - began)
-            # Long enough to count as a daemon that does more than end.
-            time.sleep(0.2 if ground.scale > 1 else 11)
+            # A keeper pauses before the sixth daemon in a row that has not lived for ten seconds.
+            time.sleep(11 if len(took) % 5 == 0 else 0.2)
         took.sort()
         what = f"kill -9 of a daemon, {len(took)} times"
         marks = (took[0], statistics.median(took), took[int(len(took) * 0.9)], took[-1])
