@@ -228,7 +228,11 @@ def spread_ms(seconds):
 
 def settled_rss(node):
     time.sleep(3)
-    return [processes.resident_bytes(pid) / (1 << 20) for pid in node.daemons()]
+    return mebibytes(node, "VmRSS")
+
+
+def mebibytes(node, field):
+    return [processes.resident_bytes(pid, field) / (1 << 20) for pid in node.daemons()]
 
 
 def one_identity(ground, facts, attributes):
@@ -263,6 +267,9 @@ def many_identities(ground, facts, attributes):
         facts.append((f"{what}: daemons", len(rss), count, len(rss) == count))
         found = f"median {statistics.median(rss):.1f}, most {max(rss):.1f}"
         facts.append((f"{what}: MiB of each daemon, idle", found, IDLE_MIB, max(rss) <= IDLE_MIB))
+        # The rest are pages of the program, which all daemons share.
+        own = mebibytes(place.node, "RssAnon")
+        facts.append((f"{what}: MiB of each that are its own", f"most {max(own):.1f}", "–", None))
         place.end(facts, what, users)
 
 
