@@ -161,7 +161,8 @@ def daemon_kills(ground, facts, attributes):
         marks = (took[0], statistics.median(took), took[int(len(took) * 0.9)], took[-1])
         spread = " / ".join(f"{mark:.2f}" for mark in marks)
         good = took[-1] <= OPENS_AGAIN_SECONDS
-        facts.append((f"{what}: seconds until opens work, least/median/90 %/most", spread, OPENS_AGAIN_SECONDS, good))
+        what += ": seconds until opens work, least/median/90 %/most"
+        facts.append((what, spread, OPENS_AGAIN_SECONDS, good))
         place.end(facts, "daemon killed", users)
 
 
@@ -195,7 +196,8 @@ def times(ground, facts, attributes, mode):
         facts.append((f"{what}, {words}: ms", spread_ms(measured), bar * 1000, max(measured) <= bar))
         if running:
             facts.append((f"{what}, the first of a key, in all: ms", spread_ms(first), "–", None))
-        facts.append((f"{what}, those after it: ms", spread_ms(more), NEXT_SECONDS * 1000, max(more) <= NEXT_SECONDS))
+        good = max(more) <= NEXT_SECONDS
+        facts.append((f"{what}, those after it: ms", spread_ms(more), NEXT_SECONDS * 1000, good))
         place.end(facts, f"{mode}: 31 volumes", users)
 
 
