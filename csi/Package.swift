@@ -56,14 +56,17 @@ let package = Package(
         .target(
             name: "Node",
             dependencies: [
-                "Volumes", "Kubernetes", "CMounts", root("SmallFiles"), root("Threading"), logging, metrics,
+                "Volumes", "Kubernetes", "CMounts", root("HTTPTransport"), root("SmallFiles"),
+                root("Threading"),
+                logging, metrics,
             ],
             swiftSettings: swift
         ),
         .executableTarget(
             name: "AlluxioCSI",
             dependencies: [
-                "CSIProtocol", "Volumes", "Kubernetes", "Node", root("Telemetry"), root("Threading"), logging, metrics,
+                "CSIProtocol", "Volumes", "Kubernetes", "Node", root("Telemetry"), root("Threading"), logging,
+                metrics,
                 grpc,
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "GRPCNIOTransportHTTP2Posix", package: "grpc-swift-nio-transport"),
@@ -89,7 +92,7 @@ let package = Package(
         ),
         .testTarget(
             name: "NodeTests",
-            dependencies: ["Node", "Kubernetes", "APIServerRig"],
+            dependencies: ["Node", "Volumes", "Kubernetes", "APIServerRig", logging],
             swiftSettings: swift
         ),
     ]

@@ -15,14 +15,17 @@ enum BackgroundStart {
     static let deadline = Duration.seconds(30)
 
     /// Starts the daemon and returns when it serves the mount.
+    ///
+    /// A mount point that is a descriptor is handed on.
     /// - Throws: The ``Failure`` that the daemon reported, or that it ended or did not report in time.
     static func run(source: MountSource, mountPoint: String, options: [String]) throws(Failure) {
+        let device = try handedOn(mountPoint)
         let request = try pipe()
         let ready = try pipe()
-        let arguments = ["alluxio-fuse", subcommand, source.description, mountPoint]
-        let started = spawn(arguments, request: request.read, ready: ready.write)
-        close(request.read)
-        close(ready.write)
+        let place = device == nil ? mountPoint : MountDescriptor.inDaemon.path
+        let arguments = ["alluxio-fuse", subcommand, source.description, place]
+        let started = spawn(arguments, request: request.read, ready: ready.write, device: device)
+        for descriptor in [request.read, ready.write] + [device].compactMap({ $0 }) { close(descriptor) }
         defer { close(ready.read) }
         let process: pid_t
         switch started {
@@ -36,13 +39,26 @@ enum BackgroundStart {
         try ReadyReport.awaitReport(from: ready.read, process: process, within: deadline)
     }
 
+    /// A copy of the descriptor that is the mount point, for the daemon alone; nil: it is none.
+    private static func handedOn(_ mountPoint: String) throws(Failure) -> Int32? {
+        guard let descriptor = MountDescriptor(mountPoint) else { return nil }
+        try descriptor.prepare()
+        let copy = fcntl(descriptor.number, F_DUPFD_CLOEXEC, firstFree)
+        guard copy >= 0 else { throw Failure("cannot copy '\(mountPoint)': \(systemText(errno))") }
+        // Once the daemon has it, nobody else may: the mount must end with the daemon.
+        close(descriptor.number)
+        return copy
+    }
+
+    /// Above the numbers that the daemon gets, so that setting those up never overwrites another one.
+    private static let firstFree: Int32 = 10
+
     private static func pipe() throws(Failure) -> (read: Int32, write: Int32) {
         var ends: [Int32] = [-1, -1]
         guard Glibc.pipe(&ends) == 0 else { throw Failure("cannot make a pipe: \(systemText(errno))") }
         defer { ends.forEach { close($0) } }
-        // Above the numbers that the daemon gets, so that setting those up never overwrites one of these.
-        let read = fcntl(ends[0], F_DUPFD_CLOEXEC, 10)
-        let write = fcntl(ends[1], F_DUPFD_CLOEXEC, 10)
+        let read = fcntl(ends[0], F_DUPFD_CLOEXEC, firstFree)
+        let write = fcntl(ends[1], F_DUPFD_CLOEXEC, firstFree)
         guard read >= 0, write >= 0 else { throw Failure("cannot make a pipe: \(systemText(errno))") }
         return (read, write)
     }
@@ -50,7 +66,8 @@ enum BackgroundStart {
     private static func spawn(
         _ arguments: [String],
         request: Int32,
-        ready: Int32
+        ready: Int32,
+        device: Int32?
     ) -> Result<pid_t, Failure> {
         var actions = posix_spawn_file_actions_t()
         posix_spawn_file_actions_init(&actions)
@@ -58,6 +75,9 @@ enum BackgroundStart {
         posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0)
         posix_spawn_file_actions_adddup2(&actions, request, requestDescriptor)
         posix_spawn_file_actions_adddup2(&actions, ready, readyDescriptor)
+        if let device {
+            posix_spawn_file_actions_adddup2(&actions, device, MountDescriptor.inDaemon.number)
+        }
 
         var attributes = posix_spawnattr_t()
         posix_spawnattr_init(&attributes)

@@ -94,7 +94,8 @@ struct DaemonCommand: ParsableCommand {
         guard fcntl(BackgroundStart.requestDescriptor, F_GETFD) >= 0,
             fcntl(BackgroundStart.readyDescriptor, F_GETFD) >= 0
         else { throw Failure.usage("'daemon' is started by 'alluxio-fuse mount'") }
-        _ = alluxio_close_from(BackgroundStart.readyDescriptor + 1)
+        let inherited = MountDescriptor(target)?.number ?? BackgroundStart.readyDescriptor
+        _ = alluxio_close_from(inherited + 1)
         _ = fcntl(BackgroundStart.readyDescriptor, F_SETFD, FD_CLOEXEC)
         let bytes = try? SmallFile.contents(
             of: BackgroundStart.requestDescriptor,

@@ -4,8 +4,10 @@ import Settings
 
 /// Checks and prepares the directory to mount on.
 enum MountPoint {
-    /// A path from the root without `.`, `..` and links in all but the last component, which is not touched.
+    /// A path from the root without `.`, `..` and links in all but the last component, which is not touched;
+    /// a descriptor, `/dev/fd/N`, as it is.
     static func absolute(_ path: String) throws(Failure) -> String {
+        if let descriptor = MountDescriptor(path) { return descriptor.path }
         guard !path.isEmpty, !path.utf8.contains(0) else { throw .usage("the mount point is empty") }
         var whole = path
         if !path.hasPrefix("/") {
@@ -33,13 +35,18 @@ enum MountPoint {
         return directory == "/" ? "/\(last)" : "\(directory)/\(last)"
     }
 
-    /// Makes sure that a directory can be mounted on, and cleans a dead mount away first.
+    /// Makes sure that a directory can be mounted on, and cleans a dead mount away first; or that a descriptor
+    /// is one of `/dev/fuse`.
     /// - Parameters:
     ///   - path: From ``absolute(_:)``.
     ///   - allowsContents: Whether the directory may have entries.
     /// - Returns: What was cleaned, if anything.
     /// - Throws: A ``Failure`` that names the mount point and the remedy.
     static func prepare(_ path: String, allowsContents: Bool) throws(Failure) -> [Notice] {
+        if let descriptor = MountDescriptor(path) {
+            try descriptor.prepare()
+            return []
+        }
         for round in 0...staleLayersMaximum {
             switch MountTable.state(of: path) {
             case .alive(let mount):

@@ -26,6 +26,9 @@ struct SourceFile: Sendable, CustomStringConvertible {
         return parts.count > 2 && parts[0] == "Sources" ? String(parts[1]) : nil
     }
 
+    /// Whether a program wrote it: its form is that program's.
+    var isGenerated: Bool { lines.prefix(3).contains { $0.hasPrefix("// DO NOT EDIT") } }
+
     /// A place in the file, as tools print it.
     func at(_ index: Int) -> String { "\(path):\(index + 1)" }
 }
@@ -37,8 +40,10 @@ enum SourceTree {
 
     static let files: [SourceFile] = load()
 
-    static let code = files.filter { ["swift", "c", "h", "py", "sh"].contains($0.kind) }
-    static let swift = files.filter { $0.kind == "swift" }
+    static let code = files.filter {
+        ["swift", "c", "h", "py", "sh"].contains($0.kind) && !$0.isGenerated
+    }
+    static let swift = files.filter { $0.kind == "swift" && !$0.isGenerated }
     static let markdown = files.filter { $0.kind == "md" }
 
     static func exists(_ path: String) -> Bool {

@@ -8,7 +8,7 @@ import tempfile
 import pytest
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-sys.path[:0] = [HERE, os.path.join(HERE, "..", "..", "Tests", "mount")]
+sys.path[:0] = [HERE, os.path.join(HERE, "..", "..", "Tests", "mount"), os.path.join(HERE, "rig")]
 
 from rig import processes  # noqa: E402
 
@@ -60,26 +60,9 @@ def node(place):
 @pytest.fixture
 def api(place):
     """An API server with a kubelet for the node, and the template of FUSE pods."""
-    sys.path.append(os.path.join(HERE, "rig"))
-    from api_server import ApiServer
-    from driver.plugin import program
+    from driver.plugin import api_server
 
-    server = ApiServer(os.path.join(place, "api"), nodes=["node-1"])
-    daemon = os.path.dirname(program("alluxio-fuse", "ALLUXIO_FUSE"))
-    template = f"""
-apiVersion: v1
-kind: Pod
-spec:
-  containers:
-    - name: alluxio-fuse
-      image: alluxio-fuse
-      command: ["{program("alluxio-csi", "ALLUXIO_CSI")}"]
-      env:
-        - name: PATH
-          value: "{daemon}:{os.environ["PATH"]}"
-"""
-    item = {"metadata": {"name": "alluxio-csi-fuse-pod"}, "data": {"pod.yaml": template}}
-    server.put("configmaps", "alluxio-operator", item)
+    server = api_server(os.path.join(place, "api"))
     yield server
     server.stop()
 

@@ -9,6 +9,7 @@ from test_recovery import answers
 from test_volumes import read, refused
 
 NAMESPACE = "alluxio-operator"
+AGAIN_SECONDS = 6
 CLUSTER = {"alluxioClusterName": "alluxio-cluster", "alluxioClusterNamespace": "data"}
 
 
@@ -55,6 +56,36 @@ def test_a_killed_daemon_is_replaced_inside_of_its_pod(pod_node, api, data, pod)
     assert fuse_pods(api)[0]["metadata"]["uid"] == uid
 
 
+def test_a_pod_that_was_evicted_or_deleted_is_made_again_at_once(pod_node, api, data, pod):
+    first = pod(pod_node.publish(data))
+    ends = (lambda name: api.kubelets["node-1"].evict(NAMESPACE, name), lambda name: delete(api, name))
+    for end in ends:
+        (before,) = fuse_pods(api)
+        (daemon,) = pod_node.daemons()
+        began = time.monotonic()
+        end(before["metadata"]["name"])
+        processes.wait_until(lambda: not processes.alive(daemon), 10, "the daemon is gone")
+        processes.wait_until(lambda: answers(first, "file") == "contents", 15, "the pod reads again")
+        assert time.monotonic() - began < AGAIN_SECONDS
+        (after,) = fuse_pods(api)
+        assert after["metadata"]["uid"] != before["metadata"]["uid"]
+    # As long as a daemon serves, nobody is asked.
+    seen = len(api.requests)
+    for index in range(5):
+        pod_node.publish(data, volume=f"more-{index}")
+    asked = [request for request in api.requests[seen:] if "pods" in str(request)]
+    assert asked == []
+
+
+def delete(api, name):
+    """What `kubectl delete pod` does."""
+
+    def edit(item):
+        item["metadata"] |= {"deletionTimestamp": "2026-01-01T00:00:00Z", "deletionGracePeriodSeconds": 5}
+
+    api.objects.change("pods", NAMESPACE, name, edit)
+
+
 def test_a_pod_that_cannot_run_is_said_and_left_nowhere(place, api, data):
     from driver.plugin import Node
 
@@ -77,7 +108,8 @@ def test_a_volume_of_a_cluster_takes_its_properties_from_the_cluster(pod_node, a
     with open(table, "w") as file:
         file.write(f"/store {data['ufs']}\n")
     properties = f"alluxio.mount.table.source=STATIC_FILE\nalluxio.mount.table.static.conf.file={table}\n"
-    item = {"metadata": {"name": "alluxio-cluster-alluxio-conf"}, "data": {"alluxio-site.properties": properties}}
+    item = {"metadata": {"name": "alluxio-cluster-alluxio-conf"}}
+    item["data"] = {"alluxio-site.properties": properties}
     api.put("configmaps", "data", item)
     target = pod_node.publish(CLUSTER)
     assert os.listdir(target) == ["store"] and read(target, "store", "file") == "contents"

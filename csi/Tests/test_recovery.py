@@ -94,7 +94,7 @@ def test_a_pod_without_propagation_is_reported(node, data, pod):
     assert node.condition() == ""
     os.kill(node.daemons()[0], signal.SIGKILL)
     began = time.monotonic()
-    processes.wait_until(lambda: "mountPropagation" in node.condition(), CONDITION_SECONDS, "the condition is abnormal")
+    processes.wait_until(lambda: "mountPropagation" in node.condition(), CONDITION_SECONDS, "it is abnormal")
     assert time.monotonic() - began < CONDITION_SECONDS
     with pytest.raises(Failed, match="ENOTCONN"):
         lonely.ask("read", "file")
@@ -136,7 +136,7 @@ def test_a_daemon_that_cannot_start_again_is_tried_again_and_reported(node, data
     path = data["ufs"].removeprefix("file://")
     os.rename(path, path + "-away")
     os.kill(node.daemons()[0], signal.SIGKILL)
-    processes.wait_until(lambda: "cannot mount" in node.condition(), CONDITION_SECONDS, "the condition is abnormal")
+    processes.wait_until(lambda: "cannot mount" in node.condition(), CONDITION_SECONDS, "it is abnormal")
     os.rename(path + "-away", path)
     processes.wait_until(lambda: node.condition() == "", 10, "it is well again")
 

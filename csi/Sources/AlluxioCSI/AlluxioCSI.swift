@@ -16,7 +16,8 @@ struct AlluxioCSI: AsyncParsableCommand {
 
 /// What the driver says of itself.
 enum DriverFacts {
-    /// The name in StorageClasses and the CSIDriver object; that of Alluxio's own driver, so that manifests stay.
+    /// The name in StorageClasses and the CSIDriver object; that of Alluxio's own driver, so that manifests
+    /// stay.
     static let name = "alluxio"
     /// The version.
     static let version = "0.1.0"

@@ -13,7 +13,9 @@ struct CallRecorder: ServerInterceptor {
         request: StreamingServerRequest<Input>,
         context: ServerContext,
         next:
-            @Sendable (StreamingServerRequest<Input>, ServerContext) async throws -> StreamingServerResponse<Output>
+            @Sendable (StreamingServerRequest<Input>, ServerContext) async throws -> StreamingServerResponse<
+                Output
+            >
     ) async throws -> StreamingServerResponse<Output> {
         let name = context.descriptor.method
         var logger = logger
@@ -23,17 +25,23 @@ struct CallRecorder: ServerInterceptor {
         var reason: String?
         defer {
             let took = ContinuousClock.now - began
-            Counter(label: "alluxio_csi_calls_total", dimensions: [("call", name), ("code", outcome)]).increment()
+            Counter(label: "alluxio_csi_calls_total", dimensions: [("call", name), ("code", outcome)])
+                .increment()
             Timer(label: "alluxio_csi_call_seconds", dimensions: [("call", name)])
                 .recordNanoseconds(Int64(took / .nanoseconds(1)))
-            var facts: Logger.Metadata = ["call": "\(name)", "code": "\(outcome)", "ms": "\(Int64(took / .milliseconds(1)))"]
+            var facts: Logger.Metadata = [
+                "call": "\(name)", "code": "\(outcome)", "ms": "\(Int64(took / .milliseconds(1)))",
+            ]
             if let reason { facts["reason"] = "\(reason)" }
-            let isQuiet = outcome == "OK" && ["Probe", "NodeGetCapabilities", "NodeGetVolumeStats"].contains(name)
+            let isQuiet =
+                outcome == "OK" && ["Probe", "NodeGetCapabilities", "NodeGetVolumeStats"].contains(name)
             logger.log(level: outcome == "OK" ? (isQuiet ? .debug : .info) : .error, "call", metadata: facts)
         }
         do {
             let response = try await next(request, context)
-            if case .failure(let error) = response.accepted { (outcome, reason) = ("\(error.code)", error.message) }
+            if case .failure(let error) = response.accepted {
+                (outcome, reason) = ("\(error.code)", error.message)
+            }
             return response
         } catch let error as RPCError {
             (outcome, reason) = ("\(error.code)", error.message)

@@ -28,7 +28,8 @@ struct ClusterAccess {
         guard let client = try? client() else { return nil }
         return { (id) throws(VolumeError) in
             do throws(KubernetesError) {
-                return try client.list(Self.volumes, in: nil, by: .now + Self.deadline).items.contains { volume in
+                return try client.list(Self.volumes, in: nil, by: .now + Self.deadline).items.contains {
+                    volume in
                     volume[path: "spec", "csi", "driver"]?.string == DriverFacts.name
                         && volume[path: "spec", "csi", "volumeHandle"]?.string == id
                 }

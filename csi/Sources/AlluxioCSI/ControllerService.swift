@@ -17,14 +17,20 @@ struct ControllerService: Csi_V1_Controller.SimpleServiceProtocol {
             guard !request.name.isEmpty, request.name.utf8.count <= Self.nameBytesMaximum else {
                 throw .invalid("name is missing, or longer than \(Self.nameBytesMaximum) bytes")
             }
-            guard !request.volumeCapabilities.isEmpty else { throw .invalid("volume_capabilities are missing") }
+            guard !request.volumeCapabilities.isEmpty else {
+                throw .invalid("volume_capabilities are missing")
+            }
             for capability in request.volumeCapabilities { try VolumeError.check(capability, isThere: true) }
-            guard !request.hasVolumeContentSource else { throw .invalid("a volume can't be made of another one") }
+            guard !request.hasVolumeContentSource else {
+                throw .invalid("a volume can't be made of another one")
+            }
             let range = request.capacityRange
             guard range.requiredBytes >= 0, range.limitBytes >= 0,
                 range.limitBytes == 0 || range.requiredBytes <= range.limitBytes
             else { throw .invalid("capacity_range contradicts itself") }
-            guard request.mutableParameters.isEmpty else { throw .invalid("a volume has no mutable parameters") }
+            guard request.mutableParameters.isEmpty else {
+                throw .invalid("a volume has no mutable parameters")
+            }
             var rules = VolumeAttributes.Rules()
             // Only the node knows what it allows.
             rules.allowsLocalStores = true
@@ -32,12 +38,18 @@ struct ControllerService: Csi_V1_Controller.SimpleServiceProtocol {
                 _ = try VolumeAttributes(request.parameters, rules: rules)
             }
             let id = VolumeID.made(of: request.name)
-            let volume = KnownVolumes.Volume(capacityBytes: range.requiredBytes, parameters: request.parameters)
+            let volume = KnownVolumes.Volume(
+                capacityBytes: range.requiredBytes,
+                parameters: request.parameters
+            )
             let made = known.make(id, volume)
             guard made.parameters == volume.parameters, made.capacityBytes >= range.requiredBytes,
                 range.limitBytes == 0 || made.capacityBytes <= range.limitBytes
             else {
-                throw VolumeError(.alreadyExists, "volume '\(request.name)' is there with other parameters or size")
+                throw VolumeError(
+                    .alreadyExists,
+                    "volume '\(request.name)' is there with other parameters or size"
+                )
             }
             return .with {
                 $0.volume.volumeID = id
@@ -68,7 +80,9 @@ struct ControllerService: Csi_V1_Controller.SimpleServiceProtocol {
     ) async throws -> Csi_V1_ValidateVolumeCapabilitiesResponse {
         do throws(VolumeError) {
             try VolumeID.check(request.volumeID)
-            guard !request.volumeCapabilities.isEmpty else { throw .invalid("volume_capabilities are missing") }
+            guard !request.volumeCapabilities.isEmpty else {
+                throw .invalid("volume_capabilities are missing")
+            }
             guard try known.contains(request.volumeID) else {
                 throw VolumeError(.notFound, "there is no volume '\(request.volumeID)'")
             }

@@ -9,7 +9,8 @@ import Volumes
 struct KeepCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "keep",
-        abstract: "Keeps one daemon mounted until SIGTERM, or until its directory says no more what to mount.",
+        abstract:
+            "Keeps one daemon mounted until SIGTERM, or until its directory says no more what to mount.",
         discussion: "The directory is <mount-dir>/run/daemons/<key>; the node plugin writes it."
     )
 
@@ -29,7 +30,9 @@ struct KeepCommand: ParsableCommand {
     }
 
     func run() throws {
-        LoggingSystem.bootstrap { LineLogHandler(label: $0, level: .info, format: .text, sink: .standardError) }
+        LoggingSystem.bootstrap {
+            LineLogHandler(label: $0, level: .info, format: .text, sink: .standardError)
+        }
         guard let (mounts, key) = Self.parts(of: directory) else { return }
         var options = Keeper.Options()
         options.program = program

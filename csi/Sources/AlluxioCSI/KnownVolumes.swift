@@ -3,8 +3,8 @@ import Volumes
 
 /// Which volumes there are: those that this controller made, and those that Kubernetes has.
 ///
-/// A volume is a name and has no other place, so what a controller made before it was restarted is known by its
-/// PersistentVolume alone, and then with any size. Any thread may call.
+/// A volume is a name and has no other place, so what a controller made before it was restarted is known by
+/// its PersistentVolume alone, and then with any size. Any thread may call.
 final class KnownVolumes: Sendable {
     /// What a volume was made with.
     struct Volume: Hashable, Sendable {

@@ -54,7 +54,10 @@ private struct NoClusters: ClusterProperties {
     let reason: String
 
     func properties(namespace: String, cluster: String) throws(VolumeError) -> String {
-        throw VolumeError(.unavailable, "nobody can be asked for the cluster '\(namespace)/\(cluster)': \(reason)")
+        throw VolumeError(
+            .unavailable,
+            "nobody can be asked for the cluster '\(namespace)/\(cluster)': \(reason)"
+        )
     }
 }
 

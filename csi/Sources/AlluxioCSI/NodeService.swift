@@ -5,7 +5,9 @@ import NIOPosix
 import Node
 import Volumes
 
-/// The Node service of CSI: what the kubelet calls. Calls block on threads of a pool.
+/// The Node service of CSI: what the kubelet calls.
+///
+/// Calls block on threads of a pool.
 struct NodeService: Csi_V1_Node.SimpleServiceProtocol {
     let node: String
     let volumes: WatchedVolumes
@@ -120,7 +122,9 @@ struct NodeService: Csi_V1_Node.SimpleServiceProtocol {
         context: ServerContext
     ) async throws -> Csi_V1_NodeGetCapabilitiesResponse {
         .with {
-            $0.capabilities = [.stageUnstageVolume, .getVolumeStats, .volumeCondition, .singleNodeMultiWriter].map { type in
+            $0.capabilities = [
+                .stageUnstageVolume, .getVolumeStats, .volumeCondition, .singleNodeMultiWriter,
+            ].map { type in
                 .with { $0.rpc.type = type }
             }
         }

@@ -28,7 +28,9 @@ struct ServerOptions: ParsableArguments {
             throw ValidationError("--endpoint '\(endpoint)' is no socket, such as unix:///csi/csi.sock")
         }
         guard Logger.Level(rawValue: level) != nil else {
-            throw ValidationError("--log-level '\(level)' is none of trace, debug, info, notice, warning, error, critical")
+            throw ValidationError(
+                "--log-level '\(level)' is none of trace, debug, info, notice, warning, error, critical"
+            )
         }
     }
 
@@ -36,7 +38,9 @@ struct ServerOptions: ParsableArguments {
     var path: String { String(endpoint.dropFirst(7)) }
 
     /// Serves until SIGTERM or SIGINT.
-    func serve(_ services: [any RegistrableRPCService], _ health: Health, _ registry: PrometheusRegistry) async throws {
+    func serve(_ services: [any RegistrableRPCService], _ health: Health, _ registry: PrometheusRegistry)
+        async throws
+    {
         let logger = Logger(label: "csi")
         if port > 0 {
             _ = try MetricsServer(host: host, port: port, registry: registry) { health.isAnswering }
@@ -61,7 +65,9 @@ struct ServerOptions: ParsableArguments {
     /// Sets up logs and metrics, once.
     func prepare() -> PrometheusRegistry {
         let level = Logger.Level(rawValue: level) ?? .info
-        LoggingSystem.bootstrap { LineLogHandler(label: $0, level: level, format: .text, sink: .standardError) }
+        LoggingSystem.bootstrap {
+            LineLogHandler(label: $0, level: level, format: .text, sink: .standardError)
+        }
         let registry = PrometheusRegistry()
         MetricsSystem.bootstrap(registry)
         return registry
@@ -84,7 +90,11 @@ struct ControllerCommand: AsyncParsableCommand {
         let registry = server.prepare()
         let health = Health { nil }
         let known = KnownVolumes(directory: ClusterAccess(kubeconfig: kubeconfig).directory())
-        try await server.serve([IdentityService(health: health), ControllerService(known: known)], health, registry)
+        try await server.serve(
+            [IdentityService(health: health), ControllerService(known: known)],
+            health,
+            registry
+        )
     }
 }
 
@@ -132,7 +142,10 @@ struct NodeCommand: AsyncParsableCommand {
     @Option(name: .customLong("serving-seconds"), help: "How long a publish waits for a daemon to serve.")
     var servingSeconds = 60
 
-    @Flag(name: .customLong("allow-local-stores"), help: "Allow volumes of file:///directory, which show the node's files.")
+    @Flag(
+        name: .customLong("allow-local-stores"),
+        help: "Allow volumes of file:///directory, which show the node's files."
+    )
     var allowsLocalStores = false
 
     @Flag(

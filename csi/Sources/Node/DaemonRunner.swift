@@ -3,9 +3,12 @@ import Synchronization
 import Threading
 package import Volumes
 
-/// Where the daemons of a node run. Any thread may call.
+/// Where the daemons of a node run.
+///
+/// Any thread may call.
 package protocol DaemonRunner: Sendable {
-    /// Makes sure that somebody keeps a daemon; returns at once. What it mounts lies in its directory already.
+    /// Makes sure that somebody keeps a daemon; returns at once. What it mounts lies in its directory
+    /// already.
     /// - Throws: A ``VolumeError`` if nobody can.
     func start(_ specification: DaemonSpecification) throws(VolumeError)
 

@@ -108,7 +108,8 @@ package final class Keeper: Sendable {
 
     /// A daemon that an earlier keeper started and that still serves.
     private func adopted(_ specification: DaemonSpecification) -> pid_t? {
-        guard let status = files.status(of: key), let process = status.process, let start = status.processStart,
+        guard let status = files.status(of: key), let process = status.process,
+            let start = status.processStart,
             ProcessFacts.start(of: process) == start,
             MountInfoTable.current().top(at: specification.mountPoint)?.isOurs == true
         else { return nil }
@@ -156,11 +157,12 @@ package final class Keeper: Sendable {
 
     /// The daemon logs where its keeper does: its standard output is the keeper's standard error.
     private func command(_ specification: DaemonSpecification) -> [String] {
-        var settings = specification.options + [
-            "allow_other", "log_file=/dev/stdout",
-            "alluxio.conf.dir=\(files.places.daemonDirectory(key))",
-            "alluxio.fuse.staging.dir=\(files.places.mounts)/staging/\(key)",
-        ]
+        var settings =
+            specification.options + [
+                "allow_other", "log_file=/dev/stdout",
+                "alluxio.conf.dir=\(files.places.daemonDirectory(key))",
+                "alluxio.fuse.staging.dir=\(files.places.mounts)/staging/\(key)",
+            ]
         if let directory = options.cacheDirectory { settings.append("local_data_cache=\(directory)/\(key)") }
         let places = [specification.source, specification.mountPoint].compactMap { $0 }
         return [options.program, "mount"] + settings.flatMap { ["-o", $0] } + places
@@ -246,8 +248,8 @@ struct BackOff {
 
     init(maximum: Duration) { self.maximum = maximum }
 
-    /// A daemon that has served is started again at once, unless it does nothing but end; one that cannot start
-    /// is given more and more time.
+    /// A daemon that has served is started again at once, unless it does nothing but end; one that cannot
+    /// start is given more and more time.
     mutating func pause(served: Bool, afterRunOf time: Duration) -> Duration {
         if served {
             quickEnds = time > .seconds(10) ? 0 : quickEnds + 1

@@ -21,7 +21,8 @@ package struct KubernetesClusters: ClusterProperties {
             case .notFound:
                 throw VolumeError(
                     .notFound,
-                    "there is no ConfigMap '\(name)' in namespace '\(namespace)': the cluster '\(cluster)' is not "
+                    "there is no ConfigMap '\(name)' in namespace '\(namespace)': the cluster "
+                        + "'\(cluster)' is not "
                         + "installed there, or its name is another one"
                 )
             case .forbidden, .unauthorized: throw VolumeError(.failedPrecondition, "\(error)")

@@ -4,7 +4,8 @@ import Glibc
 import Synchronization
 package import Volumes
 
-/// The system calls on mounts that might wait for a daemon; made by a child process, which can be left behind.
+/// The system calls on mounts that might wait for a daemon; made by a child process, which can be left
+/// behind.
 package enum MountCalls {
     /// Shows a directory of a mount at another place, on top of what is there.
     /// - Throws: A ``VolumeError`` that names the directory or the place.
@@ -23,7 +24,8 @@ package enum MountCalls {
         let place = directory.isEmpty ? root : csi_open_inside(root, path)
         guard place >= 0 else {
             switch -place {
-            case ENOENT: throw VolumeError(.notFound, "the volume's path '\(path)' is not there; make it first")
+            case ENOENT:
+                throw VolumeError(.notFound, "the volume's path '\(path)' is not there; make it first")
             case ENOTDIR: throw .invalid("the volume's path '\(path)' is no directory")
             case ELOOP, EXDEV: throw .invalid("the volume's path '\(path)' leads through a symbolic link")
             case EACCES: throw VolumeError(.permissionDenied, "the volume's path '\(path)' may not be read")

@@ -1,7 +1,9 @@
 import Threading
 package import Volumes
 
-/// One lock for each name that somebody holds or waits for. Any thread may call.
+/// One lock for each name that somebody holds or waits for.
+///
+/// Any thread may call.
 package final class NamedLocks: Sendable {
     private let lock = Lock()
     private let freed = Condition()
@@ -16,6 +18,7 @@ package final class NamedLocks: Sendable {
     ///   - name: The name.
     ///   - patience: How long to wait for others.
     ///   - body: Runs on this thread.
+    /// - Returns: What `body` returns.
     /// - Throws: `aborted` if others take too long, or what `body` throws.
     package func hold<Result>(
         _ name: String,

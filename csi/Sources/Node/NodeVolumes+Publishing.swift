@@ -57,7 +57,9 @@ extension NodeVolumes {
         // A publish again of what is shown brings new credentials for the daemon that shows it.
         if let shown, case .secret = identity, var current = files.specification(of: shown.key) {
             let wanted = specification
-            (current.key, current.mountPoint, current.environment) = (wanted.key, wanted.mountPoint, wanted.environment)
+            (current.key, current.mountPoint, current.environment) = (
+                wanted.key, wanted.mountPoint, wanted.environment
+            )
             if current == wanted, let own = files.specification(of: shown.key) { specification = own }
         }
         let target = VolumeRecord.Target(
@@ -130,7 +132,8 @@ extension NodeVolumes {
             let kind: VolumeError.Kind = -parent == ENOENT ? .failedPrecondition : .invalidArgument
             throw VolumeError(
                 kind,
-                "the target's directory '\(directory)' is missing or leads through a link: \(text(of: -parent))"
+                "the target's directory '\(directory)' is missing or leads through a link: "
+                    + text(of: -parent)
             )
         }
         return (parent, name)

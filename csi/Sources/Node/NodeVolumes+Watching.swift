@@ -17,6 +17,7 @@ extension NodeVolumes {
     /// - Parameters:
     ///   - id: The volume.
     ///   - volumePath: A target of it, or where it is staged.
+    /// - Returns: Its usage, and what is wrong.
     /// - Throws: ``VolumeError``: `notFound` if it is not there.
     package func condition(of id: String, at volumePath: String) throws(VolumeError) -> Condition {
         let record = files.record(of: id)
@@ -41,7 +42,9 @@ extension NodeVolumes {
         guard layers.count > 1, let live = layers.last else { return nil }
         let dead = Set(layers.map(\.device)).subtracting([live.device])
         guard let process = ProcessFacts.processThatSees(deadDevices: dead) else { return nil }
-        return "the daemon was replaced, and process \(process) of a pod sees only the dead one; restart the pod, and "
+        return
+            "the daemon was replaced, and process \(process) of a pod sees only the dead one; "
+            + "restart the pod, and "
             + "set mountPropagation: HostToContainer in it"
     }
 

@@ -8,7 +8,8 @@ package import Volumes
 /// Where the properties of clusters come from.
 package protocol ClusterProperties: Sendable {
     /// The text of a cluster's `alluxio-site.properties`.
-    /// - Throws: ``VolumeError``: `notFound` if there is no such cluster, `unavailable` if nobody can be asked.
+    /// - Throws: ``VolumeError``: `notFound` if there is no such cluster, `unavailable` if nobody can be
+    ///   asked.
     func properties(namespace: String, cluster: String) throws(VolumeError) -> String
 }
 
@@ -254,7 +255,9 @@ package final class NodeVolumes: Sendable {
         while true {
             let status = files.status(of: key)
             let mountPoint = files.places.mountPoint(of: key)
-            if status?.state == .serving, MountInfoTable.current().top(at: mountPoint)?.isOurs == true { return }
+            if status?.state == .serving, MountInfoTable.current().top(at: mountPoint)?.isOurs == true {
+                return
+            }
             if let status, status.state == .failed { throw VolumeError(daemon: status) }
             guard ContinuousClock.now < deadline else {
                 let trouble = runner.trouble(of: key).map { ": \($0)" } ?? ""
@@ -265,27 +268,5 @@ package final class NodeVolumes: Sendable {
             }
             usleep(5000)
         }
-    }
-}
-
-extension VolumeError {
-    /// What a daemon's failure is to the orchestrator.
-    init(daemon status: DaemonStatus) {
-        let reason = status.reason ?? "it does not say why"
-        let kind: Kind =
-            if status.exitStatus == 2 {
-                .invalidArgument
-            } else if ["no credentials", "InvalidAccessKeyId", "SignatureDoesNotMatch", "ExpiredToken"]
-                .contains(where: reason.contains)
-            {
-                .unauthenticated
-            } else if ["AccessDenied", "Forbidden", "403"].contains(where: reason.contains) {
-                .permissionDenied
-            } else if ["does not exist", "there is no such"].contains(where: reason.contains) {
-                .notFound
-            } else {
-                .unavailable
-            }
-        self.init(kind, "the daemon cannot mount: \(reason)")
     }
 }

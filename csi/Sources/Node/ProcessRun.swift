@@ -22,8 +22,8 @@ enum ProcessRun {
 
     /// Runs a program and waits for its end.
     ///
-    /// After the deadline it is killed; one that hangs in the kernel is left behind, and reaped by whoever gets
-    /// it.
+    /// After the deadline it is killed; one that hangs in the kernel is left behind, and reaped by whoever
+    /// gets it.
     /// - Parameters:
     ///   - arguments: The program's path and its arguments; visible to others.
     ///   - environment: All of its environment; nil: ours.

@@ -5,7 +5,9 @@ import Logging
 enum StagedRemains {
     /// Removes a staging directory that holds nothing that was not stored; keeps and names one that does.
     static func clean(_ directory: String, _ logger: Logger) {
-        let kept = DirectoryNames.read(directory).filter { $0.hasSuffix(".data") } + DirectoryNames.read("\(directory)/lost")
+        let kept =
+            DirectoryNames.read(directory).filter { $0.hasSuffix(".data") }
+            + DirectoryNames.read("\(directory)/lost")
         guard kept.isEmpty else {
             logger.error(
                 "files were not stored and are kept",

@@ -26,6 +26,18 @@ package struct StateFiles: Sendable {
                 throw Self.failure("cannot mount a tmpfs on '\(places.run)'", -outcome)
             }
         }
+        try makeDirectories()
+    }
+
+    /// Prepares the directory where it is, for tests of what needs no tmpfs.
+    init(directories places: NodePlaces) throws(VolumeError) {
+        self.places = places
+        try Self.makeDirectory(places.mounts)
+        try Self.makeDirectory(places.run)
+        try makeDirectories()
+    }
+
+    private func makeDirectories() throws(VolumeError) {
         for directory in [places.daemons, places.volumes] { try Self.makeDirectory(directory) }
     }
 
@@ -33,7 +45,8 @@ package struct StateFiles: Sendable {
 
     /// What the node has of a volume; a new record if nothing.
     package func record(of id: String) -> VolumeRecord {
-        decoded(VolumeRecord.self, "\(places.volumes)/\(VolumeRecord.fileName(of: id))") ?? VolumeRecord(id: id)
+        decoded(VolumeRecord.self, "\(places.volumes)/\(VolumeRecord.fileName(of: id))")
+            ?? VolumeRecord(id: id)
     }
 
     /// All volumes of the node.

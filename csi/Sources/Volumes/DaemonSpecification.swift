@@ -2,7 +2,9 @@ import FoundationEssentials
 
 /// What one daemon mounts: everything its keeper needs to know, and no secrets.
 package struct DaemonSpecification: Codable, Hashable, Sendable {
-    /// The sharing key: 32 hexadecimal digits. Volumes with one key share a daemon.
+    /// The sharing key: 32 hexadecimal digits.
+    ///
+    /// Volumes with one key share a daemon.
     package var key: String
     /// The store's address; nil for the mount table of the cluster in the properties.
     package var source: String?
@@ -47,11 +49,12 @@ package struct DaemonSpecification: Codable, Hashable, Sendable {
             switch identity {
             case .driver: [:]
             case .secret: ["AWS_SHARED_CREDENTIALS_FILE": "\(directory)/\(DaemonFile.credentials)"]
-            case .serviceAccount(let account): [
-                "AWS_ROLE_ARN": account.role,
-                "AWS_WEB_IDENTITY_TOKEN_FILE": "\(directory)/\(DaemonFile.token)",
-                "AWS_ROLE_SESSION_NAME": "\(account.namespace)-\(account.name)",
-            ]
+            case .serviceAccount(let account):
+                [
+                    "AWS_ROLE_ARN": account.role,
+                    "AWS_WEB_IDENTITY_TOKEN_FILE": "\(directory)/\(DaemonFile.token)",
+                    "AWS_ROLE_SESSION_NAME": "\(account.namespace)-\(account.name)",
+                ]
             }
     }
 }

@@ -52,11 +52,15 @@ package struct SecretProperties: Hashable, Sendable {
     /// The token of temporary credentials.
     package let sessionToken: String?
 
-    private static let accessNames = ["s3a.accessKeyId", "aws.accessKeyId", "key_id", "access-key", "AWS_ACCESS_KEY_ID"]
+    private static let accessNames = [
+        "s3a.accessKeyId", "aws.accessKeyId", "key_id", "access-key", "AWS_ACCESS_KEY_ID",
+    ]
     private static let secretNames = [
         "s3a.secretKey", "aws.secretKey", "access_key", "secret-key", "AWS_SECRET_ACCESS_KEY",
     ]
-    private static let tokenNames = ["aws.sessionToken", "s3a.sessionToken", "session_token", "AWS_SESSION_TOKEN"]
+    private static let tokenNames = [
+        "aws.sessionToken", "s3a.sessionToken", "session_token", "AWS_SESSION_TOKEN",
+    ]
 
     /// Reads the entries of a Secret.
     /// - Parameter entries: As the kubelet passes them.
@@ -64,10 +68,14 @@ package struct SecretProperties: Hashable, Sendable {
     package init(_ entries: [String: String]) throws(VolumeError) {
         let known = Self.accessNames + Self.secretNames + Self.tokenNames
         for name in entries.keys.sorted() where !known.contains(name) {
-            throw .invalid("entry '\(name)' of the Secret is unknown; there are \(known.joined(separator: ", "))")
+            throw .invalid(
+                "entry '\(name)' of the Secret is unknown; there are \(known.joined(separator: ", "))"
+            )
         }
         func value(_ names: [String]) throws(VolumeError) -> String? {
-            guard let name = names.first(where: { entries[$0] != nil }), let value = entries[name] else { return nil }
+            guard let name = names.first(where: { entries[$0] != nil }), let value = entries[name] else {
+                return nil
+            }
             guard !value.isEmpty, value.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7F }) else {
                 throw .invalid("entry '\(name)' of the Secret is empty or has blanks; check how it was made")
             }
@@ -114,7 +122,8 @@ extension Identity.ServiceAccount {
         else {
             throw VolumeError(
                 .failedPrecondition,
-                "there is no token for audience '\(audience)'; name it in tokenRequests of the CSIDriver object"
+                "there is no token for audience '\(audience)'; "
+                    + "name it in tokenRequests of the CSIDriver object"
             )
         }
         self.init(namespace: namespace, name: name, role: role, audience: audience, token: token)

@@ -12,7 +12,8 @@ package enum MountOptions {
             let name = String(text.prefix { $0 != "=" })
             guard isFree(name) else {
                 throw .invalid(
-                    "option '\(name)' names a file of the node, an identity or a program, and is the driver's to set"
+                    "option '\(name)' names a file of the node, an identity or a program, "
+                        + "and is the driver's to set"
                 )
             }
             guard found[name] == nil || found[name] == text else {

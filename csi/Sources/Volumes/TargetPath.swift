@@ -14,7 +14,8 @@ package enum TargetPath {
             throw .invalid("\(what) is longer than \(bytesMaximum) bytes, or has a zero byte")
         }
         let parts = path.split(separator: "/", omittingEmptySubsequences: false)
-        guard parts.first == "", parts.count > 1, !parts.dropFirst().contains(where: { ["", ".", ".."].contains($0) })
+        guard parts.first == "", parts.count > 1,
+            !parts.dropFirst().contains(where: { ["", ".", ".."].contains($0) })
         else {
             throw .invalid("\(what) '\(path)' is not absolute, or has empty components, '.' or '..'")
         }

@@ -48,7 +48,8 @@ package struct VolumeAttributes: Hashable, Sendable {
     }
 
     private static let names: Set<String> = [
-        "alluxioClusterName", "alluxioClusterNamespace", "ufs", "path", "options", "authentication", "roleArn",
+        "alluxioClusterName", "alluxioClusterNamespace", "ufs", "path", "options", "authentication",
+        "roleArn",
         "audience",
     ]
     /// What Kubernetes adds of its own.
@@ -76,7 +77,8 @@ package struct VolumeAttributes: Hashable, Sendable {
             guard !Self.names.contains(name) || value.utf8.count <= Self.textMaximum else {
                 throw .invalid("volume attribute '\(name)' is longer than \(Self.textMaximum) bytes")
             }
-            guard !Self.names.contains(name) || !value.utf8.contains(where: { $0 < 0x20 || $0 == 0x7F }) else {
+            guard !Self.names.contains(name) || !value.utf8.contains(where: { $0 < 0x20 || $0 == 0x7F })
+            else {
                 throw .invalid("volume attribute '\(name)' has control characters")
             }
         }
@@ -90,7 +92,9 @@ package struct VolumeAttributes: Hashable, Sendable {
             throw .invalid("authentication '\(word)' is none of driver, secret, pod")
         }
         guard !hasSecrets || authentication == .secret else {
-            throw .invalid("a Secret comes with the volume, but authentication is '\(word)'; leave one of them out")
+            throw .invalid(
+                "a Secret comes with the volume, but authentication is '\(word)'; leave one of them out"
+            )
         }
         self.authentication = authentication
         role = value("roleArn")
@@ -101,7 +105,8 @@ package struct VolumeAttributes: Hashable, Sendable {
         if isInline, authentication == .driver, case .store = source, !rules.allowsDriverIdentityInline {
             throw VolumeError(
                 .permissionDenied,
-                "an inline volume of a store needs 'authentication: secret' or 'pod': the driver's own identity "
+                "an inline volume of a store needs 'authentication: secret' or 'pod': the driver's "
+                    + "own identity "
                     + "is not for everybody who may make pods (node option --inline-driver-identity)"
             )
         }
@@ -125,7 +130,9 @@ package struct VolumeAttributes: Hashable, Sendable {
         case (nil, nil):
             throw .invalid("a volume needs 'alluxioClusterName' or 'ufs': what to mount")
         case (_?, _?):
-            throw .invalid("'alluxioClusterName' and 'ufs' exclude each other: a cluster's stores are its own")
+            throw .invalid(
+                "'alluxioClusterName' and 'ufs' exclude each other: a cluster's stores are its own"
+            )
         }
     }
 
@@ -142,7 +149,8 @@ package struct VolumeAttributes: Hashable, Sendable {
         guard rules.allowsLocalStores else {
             throw VolumeError(
                 .permissionDenied,
-                "'\(address)' would show files of the node; the node plugin allows it with --allow-local-stores"
+                "'\(address)' would show files of the node; "
+                    + "the node plugin allows it with --allow-local-stores"
             )
         }
         return address
@@ -163,7 +171,8 @@ package struct VolumeAttributes: Hashable, Sendable {
     /// Whether a text is a DNS label, as names of most things in Kubernetes are (RFC 1123).
     static func isLabel(_ text: String) -> Bool {
         let bytes = Array(text.utf8)
-        guard (1...63).contains(bytes.count), bytes.first != UInt8(ascii: "-"), bytes.last != UInt8(ascii: "-")
+        guard (1...63).contains(bytes.count), bytes.first != UInt8(ascii: "-"),
+            bytes.last != UInt8(ascii: "-")
         else { return false }
         return bytes.allSatisfy { byte in
             (UInt8(ascii: "a")...UInt8(ascii: "z")).contains(byte)

@@ -26,8 +26,8 @@ package struct VolumeRecord: Codable, Hashable, Sendable {
     package var id: String
     /// Where it is staged; nil: not.
     package var stagingPath: String?
-    /// The key of the daemon that staging started, for a Secret that only staging got; nil: the identity comes
-    /// with the publish.
+    /// The key of the daemon that staging started, for a Secret that only staging got; nil: the identity
+    /// comes with the publish.
     package var stagedKey: String?
     /// All places where it is shown.
     package var targets: [Target] = []

@@ -21,6 +21,33 @@ def program(name, variable):
     return found
 
 
+TEMPLATE = """
+apiVersion: v1
+kind: Pod
+spec:
+  containers:
+    - name: alluxio-fuse
+      image: alluxio-fuse
+      command: ["{plugin}"]
+      env:
+        - name: PATH
+          value: "{path}"
+"""
+
+
+def api_server(folder):
+    """An API server with a kubelet for node-1, and the template of FUSE pods."""
+    from api_server import ApiServer
+
+    server = ApiServer(folder, nodes=["node-1"])
+    daemon = os.path.dirname(program("alluxio-fuse", "ALLUXIO_FUSE"))
+    path = f"{daemon}:{os.environ['PATH']}"
+    text = TEMPLATE.format(plugin=program("alluxio-csi", "ALLUXIO_CSI"), path=path)
+    item = {"metadata": {"name": "alluxio-csi-fuse-pod"}, "data": {"pod.yaml": text}}
+    server.put("configmaps", "alluxio-operator", item)
+    return server
+
+
 class Node:
     """A node: shared mounts, a kubelet's directory, and the plugin, which may be killed and started again."""
 
@@ -45,14 +72,17 @@ class Node:
     def start(self):
         command = [
             program("alluxio-csi", "ALLUXIO_CSI"), "node", "--endpoint", f"unix://{self.socket}",
-            "--node-id", "node-1", "--mode", self.mode, "--mount-dir", self.mounts, "--kubelet-dir", self.kubelet,
+            "--node-id", "node-1", "--mode", self.mode, "--mount-dir", self.mounts,
+            "--kubelet-dir", self.kubelet,
             "--http-port", str(self.port), "--http-host", "127.0.0.1", "--log-level", "debug",
             "--program", program("alluxio-fuse", "ALLUXIO_FUSE"), *self.options,
         ]  # fmt: skip
         environment = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
         environment |= {"AWS_EC2_METADATA_DISABLED": "true", **self.environment}
         with open(self.log, "ab") as log:
-            self.process = processes.spawn(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment)
+            self.process = processes.spawn(
+                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment
+            )
         self.client = protocol.Client(self.socket)
         self.client.call("Probe")
 

@@ -14,7 +14,8 @@ PROTOS = os.path.join(os.path.dirname(__file__), "..", "..", "Protos")
 def _generated():
     folder = tempfile.mkdtemp(prefix="csi-protocol-")
     wrappers = os.path.join(os.path.dirname(protoc.__file__), "_proto")
-    arguments = ["protoc", f"-I{PROTOS}", f"-I{wrappers}", f"--python_out={folder}", f"--grpc_python_out={folder}"]
+    arguments = ["protoc", f"-I{PROTOS}", f"-I{wrappers}"]
+    arguments += [f"--python_out={folder}", f"--grpc_python_out={folder}"]
     assert protoc.main(arguments + ["csi.proto"]) == 0
     sys.path.insert(0, folder)
     return importlib.import_module("csi_pb2"), importlib.import_module("csi_pb2_grpc")
@@ -40,7 +41,8 @@ class Client:
     def __init__(self, path, seconds=30):
         self.channel = grpc.insecure_channel(f"unix://{path}")
         self.seconds = seconds
-        self.stubs = [getattr(stubs, f"{name}Stub")(self.channel) for name in ("Identity", "Controller", "Node")]
+        services = ("Identity", "Controller", "Node")
+        self.stubs = [getattr(stubs, f"{name}Stub")(self.channel) for name in services]
 
     def call(self, name, **fields):
         """Calls `name` with a request of these fields; raises Refused."""

@@ -1,7 +1,7 @@
 """A kubelet that runs the containers of pods as processes of this machine.
 
 A container's command starts with the pod's environment and nothing else; what it would have mounted is where
-it is on the machine already. When its first process ends, all of its session is killed, as in a container.
+it is on the machine already. When its first process ends, all that it has started is killed, as in a container.
 """
 
 import ctypes
@@ -22,14 +22,18 @@ def _die_with_parent():
     _libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
 
 
-def kill_session(session):
-    """Kills every process of a session."""
-    for entry in os.listdir("/proc"):
+MARK = "RIG_CONTAINER"
+
+
+def kill_container(mark):
+    """Kills every process of a container: they have its mark in their environment, whatever their session."""
+    wanted = f"{MARK}={mark}".encode()
+    for entry in filter(str.isdigit, os.listdir("/proc")):
         try:
-            with open(f"/proc/{entry}/stat", "rb") as file:
-                if int(file.read().rsplit(b")", 1)[1].split()[3]) == session:
+            with open(f"/proc/{entry}/environ", "rb") as file:
+                if wanted in file.read().split(b"\0"):
                     os.kill(int(entry), signal.SIGKILL)
-        except (OSError, ValueError, IndexError):
+        except OSError:
             continue
 
 
@@ -230,7 +234,8 @@ class Container:
 
     def _run_once(self):
         """Starts the process and waits for its end; its exit code, as a shell has it."""
-        environment = self._environment()
+        mark = f"{self.pod.item['metadata']['uid']}/{self.spec['name']}/{self.starts}"
+        environment = self._environment() | {MARK: mark}
 
         def expand(word):
             return re.sub(r"\$\((\w+)\)", lambda match: environment.get(match[1], match[0]), word)
@@ -251,7 +256,7 @@ class Container:
         self._state = {"running": {"startedAt": now()}}
         self.pod.report()
         code = self._wait(process)
-        kill_session(process.pid)
+        kill_container(mark)
         self.pid = None
         return code if code >= 0 else 128 - code
 

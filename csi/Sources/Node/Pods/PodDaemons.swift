@@ -1,3 +1,4 @@
+package import HTTPTransport
 package import Kubernetes
 
 /// Makes, finds and deletes the pods that keep the daemons of one node.
@@ -130,6 +131,57 @@ package struct PodDaemons: Sendable {
             if pod.metadata.name == daemon.name { pods[daemon] = pod }
         }
         return pods
+    }
+
+    /// Tells when a pod of this node may need to be made again, until the deadline.
+    ///
+    /// - Parameters:
+    ///   - deadline: When to end.
+    ///   - cancellation: What ends it early, within about a second.
+    ///   - onChange: Called once at the beginning, and for every pod that is deleted, going, or over.
+    /// - Throws: ``PodDaemonError``.
+    package func watch(
+        by deadline: ContinuousClock.Instant,
+        cancellation: HTTPCancellation,
+        onChange: () -> Void
+    ) throws(PodDaemonError) {
+        let selection = DaemonPod.selection(on: node)
+        try asking { () throws(KubernetesError) in
+            let list = try client.list(
+                .pods,
+                in: namespace,
+                selection,
+                by: deadline,
+                cancellation: cancellation
+            )
+            onChange()
+            var version = list.resourceVersion
+            while ContinuousClock.now < deadline {
+                let began = ContinuousClock.now
+                version = try client.watch(
+                    .pods,
+                    in: namespace,
+                    selection,
+                    from: version,
+                    by: deadline,
+                    cancellation: cancellation
+                ) { event in
+                    if Self.matters(event) { onChange() }
+                    return true
+                }.resourceVersion
+                // A server that ends watches at once is asked again by the caller, after a pause.
+                guard ContinuousClock.now - began > .seconds(1) else { return }
+            }
+        }
+    }
+
+    private static func matters(_ event: WatchEvent) -> Bool {
+        switch event {
+        case .deleted: return true
+        case .added(let object), .modified(let object):
+            let pod = Pod(object)
+            return pod.metadata.isTerminating || pod.isOver
+        }
     }
 
     private func template(by deadline: ContinuousClock.Instant) throws(PodDaemonError) -> PodTemplate {
