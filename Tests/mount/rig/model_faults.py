@@ -137,7 +137,7 @@ class Ordeal:
         self.mounted.kill()
 
     def outlive_kills(self, start, rounds, changes_in_place, stages=False):
-        """`start` mounts again after the daemon was killed; `stages`: fsync is satisfied with the local disk."""
+        """`start` mounts again after the daemon was killed; `stages`: fsync wants the local disk only."""
         for _ in range(rounds):
             killer = threading.Timer(self.chance.uniform(0.05, 1.2), self.kill)
             killer.start()

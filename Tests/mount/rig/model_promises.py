@@ -156,7 +156,8 @@ class Promises:
     def tear(self, synced_only):
         """What is unfinished may be partly new: a commit in place was under way.
 
-        With `synced_only` only what was synced before: changes of staged bytes that are promised, as on a disk.
+        With `synced_only` only what was synced before: bytes that are promised are changed where they lie,
+        as on a disk.
         """
         for state in self.files.values():
             state.torn = bool(state.since) and (state.synced or not synced_only)
