@@ -89,7 +89,8 @@ def under_kills(ground, facts, disk, kind, durability):
         ordeal = Ordeal(disk, place.mounted, seed)
 
         def run(place=place, ordeal=ordeal):
-            ordeal.outlive_kills(place.start, KILLS_OF_A_SEED, changes_in_place=kind == "file")
+            in_place, stages = kind == "file", durability == "stage"
+            ordeal.outlive_kills(place.start, KILLS_OF_A_SEED, changes_in_place=in_place, stages=stages)
             ordeal.end(place.move)
 
         attempt(told, run)

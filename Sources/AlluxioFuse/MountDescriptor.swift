@@ -1,7 +1,7 @@
 import Glibc
 import Settings
 
-/// A mount point that the caller has mounted itself: `/dev/fd/N`, an open `/dev/fuse` that the daemon inherits.
+/// A mount point that the caller has mounted itself: `/dev/fd/N`, an open `/dev/fuse` for the daemon.
 ///
 /// A value. The descriptor is the process's own; nobody else may keep it open, for the kernel ends the mount
 /// with its last copy, and must do so when the daemon dies.
@@ -37,8 +37,8 @@ struct MountDescriptor: Hashable, Sendable {
         var status = stat()
         guard fstat(number, &status) == 0 else {
             throw Failure(
-                "mount point '\(path)': there is no descriptor \(number); leave it open, without close-on-exec, "
-                    + "for the program that mounts"
+                "mount point '\(path)': there is no descriptor \(number); leave it open, without "
+                    + "close-on-exec, for the program that mounts"
             )
         }
         guard status.st_mode & S_IFMT == S_IFCHR, status.st_rdev == Self.fuseDevice else {

@@ -35,7 +35,7 @@ enum MountPoint {
         return directory == "/" ? "/\(last)" : "\(directory)/\(last)"
     }
 
-    /// Makes sure that a directory can be mounted on, and cleans a dead mount away first; or that a descriptor
+    /// Makes sure that a directory can be mounted on, and cleans dead mounts away first; or that a descriptor
     /// is one of `/dev/fuse`.
     /// - Parameters:
     ///   - path: From ``absolute(_:)``.

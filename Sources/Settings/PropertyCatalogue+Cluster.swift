@@ -160,8 +160,8 @@ extension Property {
         .flag,
         default: "false",
         """
-        Whether the first question about each directory, once a minute, goes to the store with the mount's own \
-        credentials, so that workers answer only whom the store would. For mounts on behalf of others.
+        Whether the first question about each directory, once a minute, goes to the store with the mount's \
+        own credentials, so that workers answer only whom the store would. For mounts on behalf of others.
         """
     )
     package static let foreignWorkers = Property(

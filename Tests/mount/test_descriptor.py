@@ -62,7 +62,8 @@ def start(binary, place, uri, proxy, target, *inherited, **more):
 
 def daemons(uri):
     """The processes that serve an address."""
-    return {pid for pid, words in processes.command_lines() if len(words) > 2 and words[1:3] == ["daemon", uri]}
+    lines = processes.command_lines()
+    return {pid for pid, words in lines if len(words) > 2 and words[1:3] == ["daemon", uri]}
 
 
 def read(made, name="file"):
@@ -90,7 +91,10 @@ def test_a_daemon_in_the_background_serves_the_callers_mount(made, bucket, binar
 @pytest.mark.parametrize("number", [3, 4, 5, 9])
 def test_the_descriptor_may_have_any_number(made, bucket, binary, place, proxy, number):
     bucket.put("file", b"contents")
-    script = "import os, sys; n = int(sys.argv[2]); os.dup2(int(sys.argv[1]), n); os.execv(sys.argv[3], sys.argv[3:])"
+    script = (
+        "import os, sys; n = int(sys.argv[2]); os.dup2(int(sys.argv[1]), n);"
+        "os.execv(sys.argv[3], sys.argv[3:])"
+    )
     words = command(binary, place, bucket.uri, proxy, f"/dev/fd/{number}")
     starter = [sys.executable, "-c", script, str(made.descriptor), str(number), *words]
     done = subprocess.run(

@@ -67,6 +67,7 @@ extension Writer {
     ///   - path: Its name.
     ///   - address: The name's address.
     ///   - owner: What a new file will be like.
+    /// - Throws: Why it is not durable.
     func promise(
         _ path: RelativePath,
         at address: UFSURI,

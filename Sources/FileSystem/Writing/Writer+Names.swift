@@ -45,8 +45,9 @@ extension Writer {
         abandoned?.abandon()
     }
 
-    /// The version that the next commit wants to find under the name; nil: none.
+    /// What the next commit wants to find under the name.
     /// - Parameter address: The name's address.
+    /// - Returns: The version; nil if it wants none.
     func expected(at address: UFSURI) -> FileVersion? {
         locked { $0.expected(at: address) }
     }

@@ -112,8 +112,8 @@ extension AttributedStore {
 
     /// Hides a name and queues its objects, together with what must be noted.
     ///
-    /// If they cannot be deleted at once, as the first ones of a mount must be, the name comes back, and `undo`
-    /// is noted.
+    /// If they cannot be deleted at once, as the first ones of a mount must be, the name comes back, and
+    /// `undo` is noted.
     func enqueue(
         _ path: RelativePath,
         _ removal: RemovalQueue.Removal,
@@ -179,7 +179,8 @@ extension AttributedStore {
         options.onDeleted?((batch.objects + batch.markers).map { next.uri(of: $0) })
     }
 
-    /// Lets nothing that was removed, or whose rename was interrupted, come between a new name and its object.
+    /// Lets nothing that was removed, or whose rename was interrupted, come between a new name and its
+    /// object.
     func settle(_ path: RelativePath) throws(StoreError) {
         _ = try finishIntents(about: path)
         guard state.withLock({ $0.removals.touches(path) }) else { return }

@@ -75,7 +75,11 @@ struct ProvenRightsTests {
         let worker = try WorkerDouble(
             "a",
             [file],
-            documents: ["attributes": { _ in (200, #"{"kind":"file","size":3,"modifiedNs":1,"etag":"worker"}"#) }]
+            documents: [
+                "attributes": { _ in
+                    (200, #"{"kind":"file","size":3,"modifiedNs":1,"etag":"worker"}"#)
+                }
+            ]
         )
         let (clock, store) = (Clock(), Guarded())
         let cluster = TestCluster([worker.candidate], files: [file])

@@ -172,6 +172,25 @@ struct AttributedKillTests {
         #expect(texts == ["one", "one", "two"], "\(step)")
     }
 
+    @Test(arguments: [false, true])
+    func `names outside of directories that change places lead to the same files after it`(
+        isInside: Bool
+    ) throws {
+        try killAnywhere { bucket, store in
+            try bucket.put("mine", isInside ? "d/f" : "o/f")
+            try bucket.put("other", "e/s/f")
+            _ = try store.hardlink(isInside ? "d/f" : "o/f", isInside ? "o/f" : "d/f")
+            try store.sync(.root)
+            try store.finish()
+        } change: { store in
+            try store.move("d", "e/s", .exchange)
+        } check: { store, step in
+            let isSwapped = try store.text("d/f") == "other"
+            let texts = try [store.text("o/f"), store.text("d/f"), store.text("e/s/f")]
+            #expect(texts == (isSwapped ? ["mine", "other", "mine"] : ["mine", "mine", "other"]), "\(step)")
+        }
+    }
+
     /// Lets each request of a change fail in turn, and no other.
     private func failAnywhere(
         isDone: Bool,

@@ -141,7 +141,7 @@ final class WatchedObjects: ObjectChanges {
         if condition: ChangeCondition,
         metadata: [(name: String, value: String)]
     ) throws(StoreError) -> Attributes {
-        return try answer(count("PUT", path)) { () throws(StoreError) in
+        try answer(count("PUT", path)) { () throws(StoreError) in
             try store.put(bytes, at: path, if: condition, metadata: metadata)
         }
     }
@@ -159,7 +159,7 @@ final class WatchedObjects: ObjectChanges {
         if condition: ChangeCondition,
         metadata: [(name: String, value: String)]?
     ) throws(StoreError) -> Attributes {
-        return try answer(count("COPY", path)) { () throws(StoreError) in
+        try answer(count("COPY", path)) { () throws(StoreError) in
             try store.copy(path, known: known, to: target, if: condition, metadata: metadata)
         }
     }

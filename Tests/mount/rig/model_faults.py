@@ -136,8 +136,8 @@ class Ordeal:
         self.is_killed = True
         self.mounted.kill()
 
-    def outlive_kills(self, start, rounds, changes_in_place):
-        """`start` mounts again after the daemon was killed."""
+    def outlive_kills(self, start, rounds, changes_in_place, stages=False):
+        """`start` mounts again after the daemon was killed; `stages`: fsync wants the local disk only."""
         for _ in range(rounds):
             killer = threading.Timer(self.chance.uniform(0.05, 1.2), self.kill)
             killer.start()
@@ -146,9 +146,9 @@ class Ordeal:
             self.is_killed = False
             self.remote.stop()
             old, new = self.both(operation)
-            if changes_in_place:
-                old[0].tear()
-                new[0].tear()
+            if changes_in_place or stages:
+                old[0].tear(synced_only=not changes_in_place)
+                new[0].tear(synced_only=not changes_in_place)
             start()
             self.judge(old, new)
 

@@ -24,13 +24,16 @@ class FileState:
         self.replaced = set()
         # A commit in place was under way.
         self.torn = False
+        # The last promise was a sync, not a close.
+        self.synced = False
 
     @property
     def possible(self):
         return self.durable | set(self.since) | self.replaced
 
-    def promise(self):
+    def promise(self, synced=False):
         """Closed or synced without an error."""
+        self.synced = synced
         if self.since:
             self.durable = {self.since[-1]}
         self.since, self.replaced = [], set()
@@ -75,7 +78,7 @@ class Promises:
         if answer[0] == "error" and verb != "put":
             return answer
         if closing and succeeded:
-            self.state(closing).promise()
+            self.state(closing).promise(synced=verb in ("fsync", "fdatasync"))
         if verb == "name":
             self.look(f"/proc/self/fd/{self.side.slots.get(arguments[0], -1)}")
         if before:
@@ -150,10 +153,14 @@ class Promises:
         finally:
             os.close(descriptor)
 
-    def tear(self):
-        """What is unfinished may be partly new: a commit in place was under way."""
+    def tear(self, synced_only):
+        """What is unfinished may be partly new: a commit in place was under way.
+
+        With `synced_only` only what was synced before: bytes that are promised are changed where they lie,
+        as on a disk.
+        """
         for state in self.files.values():
-            state.torn = bool(state.since)
+            state.torn = bool(state.since) and (state.synced or not synced_only)
 
     def broken(self, wanted, found):
         """One line for each promise that a tree breaks, compared with that of the real side."""

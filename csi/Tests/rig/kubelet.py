@@ -1,7 +1,8 @@
 """A kubelet that runs the containers of pods as processes of this machine.
 
 A container's command starts with the pod's environment and nothing else; what it would have mounted is where
-it is on the machine already. When its first process ends, all that it has started is killed, as in a container.
+it is on the machine already. When its first process ends, all that it has started is killed, as in a
+container.
 """
 
 import ctypes

@@ -70,7 +70,8 @@ extension AttributedStore {
         }
     }
 
-    /// Whether a file was copied and all that was said of it is said of the copy: only the old object is left.
+    /// Whether a file was copied and all that was said of it is said of the copy: only the old object is
+    /// left.
     private func isCopied(
         _ from: RelativePath,
         _ to: RelativePath,
