@@ -153,8 +153,8 @@ struct ConnectionTests {
         _ = idle.read(until: "active")
         try await Task.sleep(for: .milliseconds(200))
         async let stopping: Void = worker.worker.stop(within: .seconds(10))
-        #expect(idle.readAll().isClosed)
-        let (text, isClosed) = client.readAll()
+        #expect(await idle.readAllAside().isClosed)
+        let (text, isClosed) = await client.readAllAside()
         #expect(isClosed && text.hasPrefix("HTTP/1.1 200") && text.hasSuffix("slow contents"))
         await stopping
         #expect(RawClient(port: worker.ports.http).readAll().text.isEmpty)

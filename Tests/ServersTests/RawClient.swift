@@ -1,8 +1,10 @@
+import Foundation
 import Glibc
 import TestServers
 
+// Safety: only the descriptor is shared, which never changes; one thread at a time reads.
 /// A client that says exactly what a test wants, and reads what comes.
-final class RawClient {
+final class RawClient: @unchecked Sendable {
     private let descriptor: Int32
 
     init(port: Int) {
@@ -11,7 +13,7 @@ final class RawClient {
         address.sin_family = sa_family_t(AF_INET)
         address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
         address.sin_port = UInt16(port).bigEndian
-        var limit = timeval(tv_sec: 20, tv_usec: 0)
+        var limit = timeval(tv_sec: 120, tv_usec: 0)
         setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &limit, socklen_t(MemoryLayout<timeval>.size))
         withUnsafePointer(to: &address) { pointer in
             pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { pointer in
@@ -37,6 +39,13 @@ final class RawClient {
             bytes += buffer[..<count]
         }
         return String(decoding: bytes, as: UTF8.self)
+    }
+
+    /// As ``readAll()``, on a thread of its own: what a test awaits meanwhile needs those of the pool.
+    func readAllAside() async -> (text: String, isClosed: Bool) {
+        await withCheckedContinuation { continuation in
+            Thread.detachNewThread { continuation.resume(returning: self.readAll()) }
+        }
     }
 
     /// Reads until the server closes.
