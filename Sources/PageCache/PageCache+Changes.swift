@@ -16,7 +16,7 @@ extension PageCache {
     ///
     /// Granules that a span has only in part are left out, and so is a version that is longer than a
     /// quarter of a cache in memory or half of one on disk. Copies at most that much, on this thread; what
-    /// is there already is not copied.
+    /// is there already is not copied. Who reads meanwhile waits for the copy, of up to 256 MiB at a time.
     /// - Parameters:
     ///   - version: What the store holds now.
     ///   - descriptor: A file that has the bytes at the same offsets; unchanged until the call returns.

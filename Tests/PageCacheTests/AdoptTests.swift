@@ -7,7 +7,7 @@ import Testing
 /// Bytes that a mount has committed are in its cache.
 @Suite struct AdoptTests {
     /// An open file with the bytes of a version, up to a length.
-    private final class Staged {
+    private final class Staged: Sendable {
         let descriptor: Int32
 
         init(_ version: FileVersion, count: Int64? = nil) {
@@ -34,6 +34,24 @@ import Testing
         let bytes = try #require(file.resident(Self.whole(version)))
         let isRight = bytes.copied() == Truth(version).bytes(Self.whole(version))
         #expect(isRight)
+        #expect(fixture.source.spans.isEmpty)
+    }
+
+    /// A reader that comes before the copy is done: a file that was just written is read, or renamed and read.
+    @Test(arguments: Fixture.Kind.allCases)
+    func `who reads what is being taken in waits for it`(_ kind: Fixture.Kind) throws {
+        let fixture = try Fixture(kind, bytesMaximum: 256 << 20)
+        let version = FileVersion.test("a", size: 48 << 20)
+        let staged = Staged(version)
+        let last = Span(from: version.size - 4096, to: version.size)
+        onThreads(2) { index in
+            if index == 0 {
+                return fixture.cache.adopt(version, from: staged.descriptor, spans: [Self.whole(version)])
+            }
+            while fixture.cache.cachedBytes(of: version) == 0 { sched_yield() }
+            let bytes = try? fixture.cache.open(version).read(last, asking: last).copied()
+            #expect(bytes == Truth(version).bytes(last))
+        }
         #expect(fixture.source.spans.isEmpty)
     }
 
