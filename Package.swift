@@ -28,6 +28,7 @@ let package = Package(
         // What csi/ uses, and at last what Fuzz/ does: a package sees another one's targets through its
         // products.
         .library(name: "CCrypto", targets: ["CCrypto"]),
+        .library(name: "CLinux", targets: ["CLinux"]),
         .library(name: "HTTPTransport", targets: ["HTTPTransport"]),
         .library(name: "SmallFiles", targets: ["SmallFiles"]),
         .library(name: "Telemetry", targets: ["Telemetry"]),
@@ -115,7 +116,8 @@ let package = Package(
         .target(
             name: "Servers",
             dependencies: [
-                "Pages", "Metadata", "PageCache", "HTTPTransport", "CCrypto", "CLinux", logging, metrics,
+                "Pages", "Metadata", "PageCache", "HTTPTransport", "Threading", "CCrypto", "CLinux", logging,
+                metrics,
             ]
                 + nio,
             swiftSettings: swift

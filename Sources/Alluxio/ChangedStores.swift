@@ -70,8 +70,7 @@ final class ChangedStores: Sendable {
 
     /// A directory for the journal of one store, the same one after a restart; nil if it can't be made.
     private func journalDirectory(of root: UFSURI) -> String? {
-        let hash = root.bytes.reduce(UInt64(0xCBF2_9CE4_8422_2325)) { ($0 ^ UInt64($1)) &* 0x100_0000_01B3 }
-        let path = "\(directory)/changes-\(String(hash, radix: 16))"
+        let path = "\(directory)/changes-\(String(FNV1a.hash(root.bytes), radix: 16))"
         return mkdir(path, 0o700) == 0 || errno == EEXIST ? path : nil
     }
 

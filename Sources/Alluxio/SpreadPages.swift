@@ -25,7 +25,7 @@ struct SpreadPages: PageSource {
     init(_ parts: [Part]) {
         precondition(!parts.isEmpty, "there is at least one cache")
         self.parts = parts
-        seeds = parts.map { Self.hash(Array($0.name.utf8), from: Self.offset) }
+        seeds = parts.map { FNV1a.hash($0.name.utf8) }
     }
 
     /// The cache of a file: the one whose weighted draw is the highest.
@@ -34,7 +34,7 @@ struct SpreadPages: PageSource {
     func place(of uri: UFSURI) -> Int {
         guard parts.count > 1 else { return 0 }
         let scores = parts.indices.map { index in
-            let draw = Self.mixed(Self.hash(uri.bytes, from: seeds[index]))
+            let draw = Self.mixed(FNV1a.hash(uri.bytes, from: seeds[index]))
             // Never 0 or 1: the logarithm must be a number below zero.
             let fraction = (Double(draw >> 11) + 0.5) / 9_007_199_254_740_992
             return -Double(parts[index].weight) / log(fraction)
@@ -73,13 +73,6 @@ struct SpreadPages: PageSource {
         let place = place(of: new.uri)
         guard place == self.place(of: old.uri) else { return }
         parts[place].pages.follow(from: old, to: new)
-    }
-
-    private static let offset: UInt64 = 0xCBF2_9CE4_8422_2325
-
-    /// FNV-1a: the same in every process.
-    private static func hash(_ bytes: [UInt8], from seed: UInt64) -> UInt64 {
-        bytes.reduce(seed) { ($0 ^ UInt64($1)) &* 0x100_0000_01B3 }
     }
 
     /// Spreads a hash over all bits; FNV leaves the high ones of short texts alike.

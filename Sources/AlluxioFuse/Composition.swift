@@ -322,9 +322,7 @@ extension MountPlan {
         if let directory = settings.text(.stagingDirectory) { return directory }
         if let directory = settings.cacheDirectory { return "\(directory)/staging" }
         // One directory a mount: the same one again after the daemon was killed.
-        let name = "\(source) \(mountPoint)".utf8.reduce(UInt64(0xCBF2_9CE4_8422_2325)) {
-            ($0 ^ UInt64($1)) &* 0x100_0000_01B3
-        }
+        let name = FNV1a.hash("\(source) \(mountPoint)".utf8)
         return "/var/tmp/alluxio-fuse-\(geteuid())/\(String(name, radix: 16))"
     }
 

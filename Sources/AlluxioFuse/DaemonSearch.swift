@@ -1,6 +1,7 @@
 import FuseMount
 import Glibc
 import Settings
+import SmallFiles
 
 /// Finds the process that serves a mount, without files of its own and without asking the mount.
 enum DaemonSearch {
@@ -12,12 +13,12 @@ enum DaemonSearch {
     }
 
     private static func processes() -> [pid_t] {
-        names(in: "/proc").compactMap { pid_t($0) }.filter { $0 != getpid() }
+        DirectoryNames.read("/proc").compactMap { pid_t($0) }.filter { $0 != getpid() }.sorted()
     }
 
     /// Newer kernels say the connection's number in the descriptor's information.
     private static func holdsConnection(_ process: pid_t, _ minor: Int) -> Bool {
-        names(in: "/proc/\(process)/fdinfo").contains { descriptor in
+        DirectoryNames.read("/proc/\(process)/fdinfo").contains { descriptor in
             guard let bytes = ProcessFile.bytes(process, "fdinfo/\(descriptor)") else { return false }
             return String(decoding: bytes, as: UTF8.self).split(separator: "\n").contains { line in
                 guard line.hasPrefix("fuse_connection:") else { return false }
@@ -33,19 +34,6 @@ enum DaemonSearch {
         guard let program = words.first?.split(separator: "/").last, words.count > 2 else { return false }
         return program == "alluxio-fuse" && words[1] == BackgroundStart.subcommand
             && words.last == mount.path
-    }
-
-    private static func names(in directory: String) -> [String] {
-        guard let stream = opendir(directory) else { return [] }
-        defer { closedir(stream) }
-        var names: [String] = []
-        while let entry = readdir(stream) {
-            let name = withUnsafeBytes(of: &entry.pointee.d_name) { bytes in
-                String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
-            }
-            if name != "." && name != ".." { names.append(name) }
-        }
-        return names
     }
 }
 

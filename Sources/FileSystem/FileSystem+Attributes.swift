@@ -1,5 +1,6 @@
 import Glibc
 import Metadata
+import Threading
 
 extension FileSystem {
     /// What the kernel is told of a node.
@@ -70,11 +71,7 @@ extension FileSystem {
     }
 
     /// Nanoseconds since 1970.
-    static func timeOfDay() -> Int64 {
-        var now = timespec()
-        clock_gettime(CLOCK_REALTIME, &now)
-        return Int64(now.tv_sec) * 1_000_000_000 + Int64(now.tv_nsec)
-    }
+    static func timeOfDay() -> Int64 { unixTime() }
 
     /// File type and permission bits where the store knows none.
     private func mode(of kind: EntryKind) -> UInt32 {

@@ -1,5 +1,6 @@
 import Cluster
 import Metadata
+import Pages
 
 /// The inode numbers that a mount table shows of one store.
 ///
@@ -11,8 +12,7 @@ struct InodeNumbers: Sendable {
     /// The numbers of a mount.
     /// - Parameter name: The directory of the root.
     init(of name: String) {
-        // FNV-1a: it spreads a short name over all bits.
-        difference = name.utf8.reduce(0xCBF2_9CE4_8422_2325) { ($0 ^ UInt64($1)) &* 0x100_0000_01B3 }
+        difference = FNV1a.hash(name.utf8)
     }
 
     /// What the table shows of what its store says.

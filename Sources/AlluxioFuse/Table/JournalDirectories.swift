@@ -28,8 +28,7 @@ final class JournalDirectories: Sendable {
 
     /// The name of a mount's first directory.
     static func name(of entry: MountEntry) -> String {
-        let text = "\(entry.path) \(entry.ufs)"
-        let hash = text.utf8.reduce(UInt64(0xCBF2_9CE4_8422_2325)) { ($0 ^ UInt64($1)) &* 0x100_0000_01B3 }
+        let hash = FNV1a.hash("\(entry.path) \(entry.ufs)".utf8)
         let letters = entry.name.unicodeScalars.prefix(40).filter {
             $0.isASCII && ($0.properties.isAlphabetic || $0.properties.numericType != nil || $0 == "-")
         }
@@ -59,7 +58,9 @@ final class JournalDirectories: Sendable {
     }
 
     /// The names of the directories in which something is left to do, by whomever.
-    var unsettled: [String] { contents().filter { Self.hasRecords("\(root)/\($0)") } }
+    var unsettled: [String] {
+        DirectoryNames.read(root).filter { !$0.hasPrefix(".") && Self.hasRecords("\(root)/\($0)") }
+    }
 
     /// Whether a directory is one of a mount.
     static func belongs(_ name: String, to entry: MountEntry) -> Bool {
@@ -93,19 +94,6 @@ final class JournalDirectories: Sendable {
     }
 
     private func take(_ name: String) -> Bool { taken.withLock { $0.insert(name).inserted } }
-
-    private func contents() -> [String] {
-        guard let opened = opendir(root) else { return [] }
-        defer { closedir(opened) }
-        var names: [String] = []
-        while let entry = readdir(opened) {
-            let name = withUnsafeBytes(of: entry.pointee.d_name) { bytes in
-                String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
-            }
-            if !name.hasPrefix(".") { names.append(name) }
-        }
-        return names.sorted()
-    }
 }
 
 /// A directory that one store has for its journal, until the object goes.

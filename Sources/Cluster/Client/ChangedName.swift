@@ -14,14 +14,16 @@ struct ChangedName: Sendable {
     /// Names what has changed.
     init(_ name: UFSURI, version: FileVersion? = nil, isTree: Bool = false) {
         self.name = name
-        directory = Self.directory(of: name)
+        directory = name.directory
         self.version = version
         self.isTree = isTree
     }
+}
 
+extension UFSURI {
     /// The address of the directory that has a name: all before its last slash.
-    private static func directory(of name: UFSURI) -> UFSURI {
-        guard let slash = name.bytes.lastIndex(of: UInt8(ascii: "/")) else { return name }
-        return UFSURI(bytes: Array(name.bytes[..<slash]))
+    var directory: UFSURI {
+        guard let slash = bytes.lastIndex(of: UInt8(ascii: "/")) else { return self }
+        return UFSURI(bytes: Array(bytes[..<slash]))
     }
 }

@@ -145,11 +145,3 @@ private struct RightfulBytes: SpanSource {
         try rights.fetch(span, of: version, next, store, into: sink)
     }
 }
-
-extension UFSURI {
-    /// The address of the directory that a file lies in.
-    fileprivate var directory: UFSURI {
-        let slash = bytes.lastIndex(of: UInt8(ascii: "/")) ?? bytes.startIndex
-        return UFSURI(bytes: Array(bytes[..<slash]))
-    }
-}

@@ -1,6 +1,7 @@
 import CoreMetrics
 import Logging
 import Synchronization
+import Threading
 
 /// Keeps a copy of some keys of etcd up to date on a thread of its own, and tells of changes.
 ///

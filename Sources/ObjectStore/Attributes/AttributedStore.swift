@@ -95,11 +95,7 @@ public final class AttributedStore: MetadataSource, SpanSource, WritableStore {
     }
 
     /// Nanoseconds since 1970, now.
-    var wallClock: Int64 {
-        var now = timespec()
-        clock_gettime(CLOCK_REALTIME, &now)
-        return Int64(now.tv_sec) * 1_000_000_000 + Int64(now.tv_nsec)
-    }
+    var wallClock: Int64 { unixTime() }
 }
 
 extension Duration {

@@ -2,6 +2,7 @@ import Glibc
 import Metadata
 import NIOHTTP1
 import Pages
+import Threading
 
 /// Changes of one mounted store, with the promises of a mount: conditions hold, attributes follow.
 ///
@@ -91,12 +92,12 @@ struct StoreChanges {
 
     /// A new name as the process makes it.
     static func entry(_ mode: UInt32) -> NewEntry {
-        NewEntry(mode: mode, uid: geteuid(), gid: getegid(), time: now)
+        NewEntry(mode: mode, uid: geteuid(), gid: getegid(), time: unixTime())
     }
 
     /// The attributes of a new file.
     static var newFile: POSIXAttributes {
-        let (entry, now) = (entry(UInt32(S_IFREG) | 0o644), now)
+        let (entry, now) = (entry(UInt32(S_IFREG) | 0o644), unixTime())
         return POSIXAttributes(
             mode: entry.mode,
             uid: entry.uid,
@@ -107,13 +108,6 @@ struct StoreChanges {
             accessed: now,
             changed: now
         )
-    }
-
-    /// Nanoseconds since 1970.
-    static var now: Int64 {
-        var now = timespec()
-        clock_gettime(CLOCK_REALTIME, &now)
-        return Int64(now.tv_sec) * 1_000_000_000 + Int64(now.tv_nsec)
     }
 
     /// What this worker knew of a name, and of everything below it, is out of date.
@@ -136,7 +130,7 @@ struct StoreChanges {
     /// Makes an empty file, or sets the times of what is there.
     func touch(_ path: RelativePath) throws(HTTPFailure) {
         if let found = try attributes(of: path) {
-            var change = AttributeChange(changed: Self.now)
+            var change = AttributeChange(changed: unixTime())
             (change.accessed, change.modified) = (change.changed, change.changed)
             let dated = change
             try ask(path) { () throws(StoreError) in

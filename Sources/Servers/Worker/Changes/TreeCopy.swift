@@ -2,6 +2,7 @@ import Glibc
 import Metadata
 import NIOHTTP1
 import Pages
+import Threading
 
 /// What a copy may do.
 struct CopyWish {
@@ -87,7 +88,7 @@ struct TreeCopy {
             uid: posix.uid,
             gid: posix.gid,
             device: posix.device,
-            time: StoreChanges.now
+            time: unixTime()
         )
     }
 
@@ -184,7 +185,7 @@ struct TreeCopy {
         throws(HTTPFailure)
     {
         guard let made = try target.attributes(of: goal) else { return }
-        var change = AttributeChange(changed: StoreChanges.now)
+        var change = AttributeChange(changed: unixTime())
         change.modified = known.modified == 0 ? nil : known.modified
         if let posix = known.posix {
             (change.permissions, change.uid, change.gid) = (posix.mode & 0o7777, posix.uid, posix.gid)

@@ -1,23 +1,25 @@
-import Threading
-
+// Safety: `opened` is read and written with the lock held.
 /// A gate that opens once and stays open.
 ///
 /// Any thread may open it or wait at it.
-// Safety: `opened` is read and written with the lock held.
-final class Gate: @unchecked Sendable {
+public final class Gate: @unchecked Sendable {
     private let lock = Lock()
     private let hasOpened = Condition()
     private var opened = false
 
+    /// Makes a gate that is closed.
+    public init() {}
+
     /// Opens the gate and wakes whoever waits.
-    func open() {
+    public func open() {
         lock.lock()
         opened = true
         hasOpened.broadcast()
         lock.unlock()
     }
 
-    var isOpen: Bool {
+    /// Whether it is open now.
+    public var isOpen: Bool {
         lock.lock()
         defer { lock.unlock() }
         return opened
@@ -26,7 +28,7 @@ final class Gate: @unchecked Sendable {
     /// Waits until the gate is open.
     /// - Parameter limit: How long at most; not negative.
     /// - Returns: Whether it is open.
-    func wait(atMost limit: Duration) -> Bool {
+    public func wait(atMost limit: Duration) -> Bool {
         let deadline = MonotonicInstant.now + limit
         lock.lock()
         defer { lock.unlock() }
