@@ -56,7 +56,7 @@ let package = Package(
         .target(
             name: "Node",
             dependencies: [
-                "Volumes", "Kubernetes", "CMounts", root("HTTPTransport"), root("SmallFiles"),
+                "Volumes", "Kubernetes", "CMounts", root("CLinux"), root("HTTPTransport"), root("SmallFiles"),
                 root("Threading"),
                 logging, metrics,
             ],

@@ -1,6 +1,6 @@
+import CoreMetrics
 import GRPCCore
 import Logging
-import CoreMetrics
 import Synchronization
 
 /// Logs and counts every call, each with a number of its own.

@@ -1,4 +1,5 @@
 import CSIProtocol
+import Node
 import Volumes
 
 extension VolumeError {
@@ -19,4 +20,26 @@ extension Csi_V1_VolumeCapability {
 
     /// Whether the access mode says that one pod has it.
     var isExclusive: Bool { accessMode.mode == .singleNodeSingleWriter }
+}
+
+extension VolumeRequest {
+    /// What a call asks for, with what its capability says.
+    init(
+        id: String,
+        path: String,
+        context: [String: String],
+        secrets: [String: String],
+        capability: Csi_V1_VolumeCapability,
+        isReadOnly: Bool = false
+    ) {
+        self.init(
+            id: id,
+            path: path,
+            context: context,
+            secrets: secrets,
+            mountFlags: capability.mount.mountFlags,
+            isReadOnly: isReadOnly || capability.isReadOnly,
+            isExclusive: capability.isExclusive
+        )
+    }
 }

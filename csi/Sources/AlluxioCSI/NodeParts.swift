@@ -11,7 +11,7 @@ extension NodeCommand {
     func makeVolumes() throws -> WatchedVolumes {
         let places = NodePlaces(mounts: mounts, kubelet: kubelet)
         let files = try StateFiles(places: places)
-        let access = ClusterAccess(kubeconfig: kubeconfig)
+        let access = server.cluster
         var options = NodeVolumes.Options()
         options.rules.allowsLocalStores = allowsLocalStores
         options.rules.allowsDriverIdentityInline = allowsDriverIdentityInline

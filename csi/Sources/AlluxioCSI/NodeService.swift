@@ -1,8 +1,8 @@
 import CSIProtocol
 import GRPCCore
-import SwiftProtobuf
 import NIOPosix
 import Node
+import SwiftProtobuf
 import Volumes
 
 /// The Node service of CSI: what the kubelet calls.
@@ -31,17 +31,14 @@ struct NodeService: Csi_V1_Node.SimpleServiceProtocol {
     ) async throws -> Csi_V1_NodeStageVolumeResponse {
         try await blocking { () throws(VolumeError) in
             try VolumeID.check(request.volumeID)
-            let capability = request.volumeCapability
-            try VolumeError.check(capability, isThere: request.hasVolumeCapability)
+            try VolumeError.check(request.volumeCapability, isThere: request.hasVolumeCapability)
             try all.stage(
                 VolumeRequest(
                     id: request.volumeID,
                     path: request.stagingTargetPath,
                     context: request.volumeContext,
                     secrets: request.secrets,
-                    mountFlags: capability.mount.mountFlags,
-                    isReadOnly: capability.isReadOnly,
-                    isExclusive: capability.isExclusive
+                    capability: request.volumeCapability
                 )
             )
             return Csi_V1_NodeStageVolumeResponse()
@@ -65,17 +62,15 @@ struct NodeService: Csi_V1_Node.SimpleServiceProtocol {
     ) async throws -> Csi_V1_NodePublishVolumeResponse {
         try await blocking { () throws(VolumeError) in
             try VolumeID.check(request.volumeID)
-            let capability = request.volumeCapability
-            try VolumeError.check(capability, isThere: request.hasVolumeCapability)
+            try VolumeError.check(request.volumeCapability, isThere: request.hasVolumeCapability)
             try all.publish(
                 VolumeRequest(
                     id: request.volumeID,
                     path: request.targetPath,
                     context: request.volumeContext,
                     secrets: request.secrets,
-                    mountFlags: capability.mount.mountFlags,
-                    isReadOnly: request.readonly || capability.isReadOnly,
-                    isExclusive: capability.isExclusive
+                    capability: request.volumeCapability,
+                    isReadOnly: request.readonly
                 )
             )
             return Csi_V1_NodePublishVolumeResponse()

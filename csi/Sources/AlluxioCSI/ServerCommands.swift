@@ -1,9 +1,9 @@
 import ArgumentParser
+import CoreMetrics
 import GRPCCore
 import GRPCNIOTransportHTTP2Posix
 import Glibc
 import Logging
-import CoreMetrics
 import NIOPosix
 import Node
 import Telemetry
@@ -20,6 +20,9 @@ struct ServerOptions: ParsableArguments {
     @Option(name: .customLong("http-host"), help: "The IPv4 address of that port.")
     var host = "0.0.0.0"
 
+    @Option(help: "A kubeconfig; without it the pod's own service account is used.")
+    var kubeconfig: String?
+
     @Option(name: .customLong("log-level"), help: "trace, debug, info, notice, warning, error or critical.")
     var level = "info"
 
@@ -33,6 +36,9 @@ struct ServerOptions: ParsableArguments {
             )
         }
     }
+
+    /// The API server.
+    var cluster: ClusterAccess { ClusterAccess(kubeconfig: kubeconfig) }
 
     /// The socket's path.
     var path: String { String(endpoint.dropFirst(7)) }
@@ -83,13 +89,10 @@ struct ControllerCommand: AsyncParsableCommand {
 
     @OptionGroup var server: ServerOptions
 
-    @Option(help: "A kubeconfig; without it the pod's own service account is used.")
-    var kubeconfig: String?
-
     func run() async throws {
         let registry = server.prepare()
         let health = Health { nil }
-        let known = KnownVolumes(directory: ClusterAccess(kubeconfig: kubeconfig).directory())
+        let known = KnownVolumes(directory: server.cluster.directory())
         try await server.serve(
             [IdentityService(health: health), ControllerService(known: known)],
             health,
@@ -135,9 +138,6 @@ struct NodeCommand: AsyncParsableCommand {
 
     @Option(help: "The namespace of the driver, for mode 'pod'.")
     var namespace = "alluxio-operator"
-
-    @Option(help: "A kubeconfig; without it the pod's own service account is used.")
-    var kubeconfig: String?
 
     @Option(name: .customLong("serving-seconds"), help: "How long a publish waits for a daemon to serve.")
     var servingSeconds = 60

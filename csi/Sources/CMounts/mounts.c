@@ -60,9 +60,4 @@ int csi_mount_memory(const char *path) {
 int csi_watch_process(pid_t process) { return result(syscall(SYS_pidfd_open, process, 0)); }
 
 
-int csi_pipe(int ends[2], int does_not_wait) {
-    if (pipe2(ends, O_CLOEXEC) != 0) return -errno;
-    return does_not_wait ? result(fcntl(ends[0], F_SETFL, O_NONBLOCK)) : 0;
-}
-
 int csi_empty_path(void) { return AT_EMPTY_PATH; }

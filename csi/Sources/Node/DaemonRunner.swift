@@ -31,7 +31,7 @@ package protocol DaemonRunner: Sendable {
 package final class ProcessDaemons: DaemonRunner {
     private struct Kept {
         var keeper: Keeper
-        var ended: Event
+        var ended: Gate
     }
 
     private let files: StateFiles
@@ -49,7 +49,7 @@ package final class ProcessDaemons: DaemonRunner {
         let new = kept.withLock { kept -> Kept? in
             guard kept[key] == nil else { return nil }
             let keeper = Keeper(key: key, files: files, options: options, logger: logger)
-            let new = Kept(keeper: keeper, ended: Event())
+            let new = Kept(keeper: keeper, ended: Gate())
             kept[key] = new
             return new
         }
@@ -58,7 +58,7 @@ package final class ProcessDaemons: DaemonRunner {
             try NamedThread.start("keeper") { [self] in
                 _ = new.keeper.run()
                 kept.withLock { $0[key] = nil }
-                new.ended.set()
+                new.ended.open()
             }
         } catch {
             kept.withLock { $0[key] = nil }
@@ -82,31 +82,5 @@ package final class ProcessDaemons: DaemonRunner {
                 logger.error("no keeper for a daemon", metadata: ["reason": "\(error)"])
             }
         }
-    }
-}
-
-/// Something that happens once, for threads that wait for it.
-final class Event: Sendable {
-    private let lock = Lock()
-    private let condition = Condition()
-    // Safety: read and written only while `lock` is held.
-    nonisolated(unsafe) private var hasHappened = false
-
-    /// Lets everybody go on.
-    func set() {
-        lock.lock()
-        hasHappened = true
-        lock.unlock()
-        condition.broadcast()
-    }
-
-    /// Waits until it has happened, or for so long.
-    /// - Returns: Whether it has happened.
-    func wait(atMost time: Duration) -> Bool {
-        let deadline = MonotonicInstant.now + time
-        lock.lock()
-        defer { lock.unlock() }
-        while !hasHappened, condition.wait(lock, until: deadline) {}
-        return hasHappened
     }
 }

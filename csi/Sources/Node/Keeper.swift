@@ -1,3 +1,4 @@
+import CLinux
 import CMounts
 import Glibc
 package import Logging
@@ -52,7 +53,7 @@ package final class Keeper: Sendable {
         logger[metadataKey: "key"] = "\(key)"
         self.logger = logger
         var ends: [Int32] = [-1, -1]
-        _ = csi_pipe(&ends, 1)
+        _ = alluxio_pipe(&ends)
         wake = (ends[0], ends[1])
     }
 
@@ -230,7 +231,7 @@ package final class Keeper: Sendable {
 
     private func detach(_ mountPoint: String) {
         do throws(VolumeError) {
-            try Mounts().detachAll(mountPoint)
+            try Mounts.detachAll(mountPoint)
         } catch {
             logger.error("a mount is left", metadata: ["reason": "\(error)"])
         }

@@ -122,7 +122,7 @@ package final class Mounts: Sendable {
 
     /// Takes away everything that is mounted right at a place; asks no daemon.
     /// - Throws: A ``VolumeError`` if something stays.
-    package func detachAll(_ path: String) throws(VolumeError) {
+    package static func detachAll(_ path: String) throws(VolumeError) {
         guard MountInfoTable.current().top(at: path) != nil else { return }
         let name = path.split(separator: "/").last.map(String.init) ?? ""
         let parent = csi_open_place(String(path.dropLast(name.utf8.count + 1)))
@@ -130,7 +130,7 @@ package final class Mounts: Sendable {
             throw VolumeError(.internal, "cannot open the directory of '\(path)': \(text(of: -parent))")
         }
         defer { close(parent) }
-        for _ in 0..<Self.layersMaximum {
+        for _ in 0..<layersMaximum {
             let outcome = csi_detach_mount(parent, name)
             if outcome == -EINVAL || outcome == -ENOENT { break }
             guard outcome == 0 else {
@@ -138,7 +138,7 @@ package final class Mounts: Sendable {
             }
         }
         guard MountInfoTable.current().top(at: path) == nil else {
-            throw VolumeError(.internal, "'\(path)' is still mounted after \(Self.layersMaximum) layers")
+            throw VolumeError(.internal, "'\(path)' is still mounted after \(layersMaximum) layers")
         }
     }
 

@@ -47,7 +47,7 @@ extension NodeVolumes {
         _ shown: VolumeRecord.Target?
     ) throws(VolumeError) -> String {
         // The Secret came with the stage, and is not known any more: its daemon is.
-        if attributes.authentication == .driver || request.secrets.isEmpty, let key = record.stagedKey,
+        if request.secrets.isEmpty, let key = record.stagedKey,
             let specification = files.specification(of: key)
         {
             try runner.start(specification)
@@ -55,12 +55,10 @@ extension NodeVolumes {
         }
         var (specification, identity, properties) = try specification(request, attributes)
         // A publish again of what is shown brings new credentials for the daemon that shows it.
-        if let shown, case .secret = identity, var current = files.specification(of: shown.key) {
-            let wanted = specification
-            (current.key, current.mountPoint, current.environment) = (
-                wanted.key, wanted.mountPoint, wanted.environment
-            )
-            if current == wanted, let own = files.specification(of: shown.key) { specification = own }
+        if let shown, case .secret = identity, let own = files.specification(of: shown.key),
+            own.mountsTheSame(as: specification)
+        {
+            specification = own
         }
         let target = VolumeRecord.Target(
             path: path,
@@ -99,7 +97,7 @@ extension NodeVolumes {
             let live = table.top(at: files.places.mountPoint(of: target.key))
             let root = "/" + target.directory.joined(separator: "/")
             if top.device == live?.device, top.root == root, top.isReadOnly == target.isReadOnly { return }
-            try mounts.detachAll(target.path)
+            try Mounts.detachAll(target.path)
         }
         try mounts.bind(
             files.places.mountPoint(of: target.key),
@@ -142,7 +140,7 @@ extension NodeVolumes {
     /// A publish that failed leaves nothing.
     private func takeBack(_ record: VolumeRecord, _ path: String, _ key: String) {
         do throws(VolumeError) {
-            try mounts.detachAll(path)
+            try Mounts.detachAll(path)
             rmdir(path)
             try files.keep(record)
         } catch {
@@ -160,7 +158,7 @@ extension NodeVolumes {
             let keys = record.targets.filter { $0.path == path }.map(\.key)
             if let (parent, name) = try? openParent(of: path) {
                 defer { close(parent) }
-                try mounts.detachAll(path)
+                try Mounts.detachAll(path)
                 if unlinkat(parent, name, AT_REMOVEDIR) != 0, errno != ENOENT {
                     logger.warning(
                         "a target is left, for it is no empty directory",

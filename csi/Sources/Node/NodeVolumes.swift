@@ -239,7 +239,7 @@ package final class NodeVolumes: Sendable {
                     return
                 }
                 let mountPoint = files.places.mountPoint(of: key)
-                try mounts.detachAll(mountPoint)
+                try Mounts.detachAll(mountPoint)
                 rmdir(mountPoint)
                 files.forget(key)
                 StagedRemains.clean("\(files.places.mounts)/staging/\(key)", logger)

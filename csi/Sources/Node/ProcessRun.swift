@@ -1,4 +1,4 @@
-import CMounts
+import CLinux
 import Glibc
 
 /// What a finished program said.
@@ -68,7 +68,7 @@ enum ProcessRun {
 
         init() throws(StartFailure) {
             var ends: [Int32] = [-1, -1]
-            let outcome = csi_pipe(&ends, 0)
+            let outcome = alluxio_pipe(&ends)
             guard outcome == 0 else {
                 throw StartFailure(description: "cannot make a pipe: \(text(of: -outcome))")
             }

@@ -1,5 +1,6 @@
 import Glibc
 import Logging
+import SmallFiles
 
 /// What a daemon left in its staging directory.
 enum StagedRemains {

@@ -3,14 +3,19 @@ import FoundationEssentials
 import Glibc
 package import Volumes
 import SmallFiles
+import Synchronization
 
 /// State of the node on its tmpfs: gone after a reboot, there after a restart of the plugin.
 ///
-/// Every file is replaced whole, so that a reader sees the old or the new one. Any thread may call; writers
-/// of one file take turns by the lock of its volume.
+/// Every file is replaced whole, so that a reader sees the old or the new one. Volumes are the plugin's alone,
+/// so that their files are read once; a daemon's are its keeper's too. Any thread may call; writers of one file
+/// take turns by the lock of its volume.
 package struct StateFiles: Sendable {
     /// Where things are.
     package let places: NodePlaces
+
+    /// The volumes of the node by their ids, as the files say.
+    private let volumes = KnownRecords()
 
     private static let fileBytesMaximum = 1 << 20
 
@@ -45,21 +50,24 @@ package struct StateFiles: Sendable {
 
     /// What the node has of a volume; a new record if nothing.
     package func record(of id: String) -> VolumeRecord {
-        decoded(VolumeRecord.self, "\(places.volumes)/\(VolumeRecord.fileName(of: id))")
-            ?? VolumeRecord(id: id)
+        volumes.use(readRecords) { $0[id] } ?? VolumeRecord(id: id)
     }
 
     /// All volumes of the node.
-    package func records() -> [VolumeRecord] {
-        DirectoryNames.read(places.volumes).compactMap { name in
+    package func records() -> [VolumeRecord] { volumes.use(readRecords) { Array($0.values) } }
+
+    private func readRecords() -> [String: VolumeRecord] {
+        let records = DirectoryNames.read(places.volumes).compactMap { name in
             name.hasSuffix(".json") ? decoded(VolumeRecord.self, "\(places.volumes)/\(name)") : nil
         }
+        return Dictionary(records.map { ($0.id, $0) }) { $1 }
     }
 
     /// Keeps a record, or forgets it if it is empty.
     package func keep(_ record: VolumeRecord) throws(VolumeError) {
         let path = "\(places.volumes)/\(VolumeRecord.fileName(of: record.id))"
         if record.isEmpty { unlink(path) } else { try write(record, to: path) }
+        volumes.use(readRecords) { $0[record.id] = record.isEmpty ? nil : record }
     }
 
     // MARK: Daemons
@@ -174,6 +182,23 @@ package struct StateFiles: Sendable {
 
     private static func failure(_ what: String, _ code: Int32) -> VolumeError {
         VolumeError(.internal, "\(what): \(text(of: code)); the plugin needs to run privileged, as root")
+    }
+}
+
+/// What the files of volumes say, from the first question on.
+private final class KnownRecords: Sendable {
+    private let records = Mutex<[String: VolumeRecord]?>(nil)
+
+    /// Runs `body` on the records, which `read` reads the first time.
+    func use<Answer: Sendable>(
+        _ read: () -> [String: VolumeRecord],
+        _ body: (inout [String: VolumeRecord]) -> Answer
+    ) -> Answer {
+        records.withLock { records in
+            var known = records ?? read()
+            defer { records = known }
+            return body(&known)
+        }
     }
 }
 

@@ -59,6 +59,13 @@ package struct DaemonSpecification: Codable, Hashable, Sendable {
     }
 }
 
+extension DaemonSpecification {
+    /// Whether two daemons mount the same with the same options, whoever they do it for.
+    package func mountsTheSame(as other: DaemonSpecification) -> Bool {
+        source == other.source && options == other.options && cluster == other.cluster
+    }
+}
+
 /// Files of a daemon's directory.
 package enum DaemonFile {
     /// What to mount: a ``DaemonSpecification``.

@@ -21,7 +21,5 @@ int csi_detach_mount(int directory, const char *name);
 int csi_mount_memory(const char *path);
 // A descriptor that becomes readable when a process ends.
 int csi_watch_process(pid_t process);
-// Makes a pipe whose ends are closed on exec; `does_not_wait` is for its reading end.
-int csi_pipe(int ends[2], int does_not_wait);
 // AT_EMPTY_PATH of fstatat(2), which the C library hides.
 int csi_empty_path(void);
