@@ -66,8 +66,9 @@ enum CacheLimits {
     static let logEveryMilliseconds: UInt32 = 10000
     /// The time one housekeeping call may spend on the scan of a restored directory.
     static let restoreMilliseconds: UInt32 = 50
-    /// How many granules of a committed or renamed version are copied under one claim (256 MiB): who reads them
-    /// waits for the copy, and what is not claimed yet is fetched.
+    /// How many granules of a committed or renamed version are copied under one claim (256 MiB).
+    ///
+    /// Who reads them waits for the copy; what is not claimed yet is fetched.
     static let adoptedGranules = 65536
     /// How long a move waits for a record that is being written; then nothing is moved.
     static let moveWaitMilliseconds = 1000

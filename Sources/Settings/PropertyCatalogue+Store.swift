@@ -83,6 +83,15 @@ extension Property {
         aliases: ["anonymous"],
         "Whether requests go unsigned, for public buckets."
     )
+    package static let environmentOnly = Property(
+        "alluxio.underfs.s3.credentials.environment.only",
+        .flag,
+        default: "false",
+        """
+        Whether keys and profiles of options, properties and the mount table are passed over, so that only \
+        the environment says whose credentials count. For mounts on behalf of others.
+        """
+    )
 
     static let credentials = [accessKey, secretKey, sessionToken, profile, anonymous]
 

@@ -27,7 +27,7 @@ package enum PropertyCatalogue {
                 (`AWS_ACCESS_KEY_ID`, …), shared files and profiles, web identity, container credentials,
                 instance metadata.
                 """,
-            properties: Property.credentials
+            properties: Property.credentials + [.environmentOnly]
         ),
         PropertyGroup(
             title: "Deadlines and connections",

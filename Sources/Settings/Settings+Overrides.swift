@@ -4,7 +4,7 @@ extension Settings {
     /// These settings behind others, such as the options of one mounted store.
     ///
     /// Credentials come from one place: if one of them is overridden, the others of these settings are not
-    /// used beside it.
+    /// used beside it. Where only the environment's count, none is overridden.
     /// - Parameters:
     ///   - values: Texts by name or alias; a canonical name counts before its aliases. Only what may be set
     ///     everywhere counts; other names are remarked on in ``notices`` and ignored.
@@ -22,6 +22,11 @@ extension Settings {
             guard case .used = property.effect else { continue }
             try property.check(value, as: "\(source): '\(name)'")
             if name == property.key || checked[property.key] == nil { checked[property.key] = value }
+        }
+        if flag(.environmentOnly) == true {
+            // Whoever overrides is not whom the mount acts for.
+            let own: [Property] = [.accessKey, .secretKey, .sessionToken, .profile, .environmentOnly]
+            for property in own { checked[property.key] = nil }
         }
         Self.completeCredentials(&checked)
         let provider = InMemoryProvider(name: source, values: Self.marked(checked))

@@ -167,10 +167,12 @@ package struct StoreLink: Sendable {
         region: String?
     ) -> CredentialsChain {
         var options = CredentialsOptions(environment: environment)
-        options.accessKeyID = settings.text(.accessKey)
-        options.secretAccessKey = settings.text(.secretKey)
-        options.sessionToken = settings.text(.sessionToken)
-        options.profile = settings.text(.profile)
+        if settings.flag(.environmentOnly) != true {
+            options.accessKeyID = settings.text(.accessKey)
+            options.secretAccessKey = settings.text(.secretKey)
+            options.sessionToken = settings.text(.sessionToken)
+            options.profile = settings.text(.profile)
+        }
         options.region = region
         let metadata = HTTPTransport(
             options: CredentialsChain.metadataTransportOptions(from: transportOptions)

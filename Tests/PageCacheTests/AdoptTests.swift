@@ -37,7 +37,7 @@ import Testing
         #expect(fixture.source.spans.isEmpty)
     }
 
-    /// A reader that comes before the copy is done: a file that was just written is read, or renamed and read.
+    /// A file that was just written is read, or renamed and read, before the copy is done.
     @Test(arguments: Fixture.Kind.allCases)
     func `who reads what is being taken in waits for it`(_ kind: Fixture.Kind) throws {
         let fixture = try Fixture(kind, bytesMaximum: 256 << 20)

@@ -154,6 +154,15 @@ import Testing
         #expect(!"\(keys)".contains("y ") && "\(keys)".contains("s3a.secretKey=<REDACTED>"))
     }
 
+    @Test func whereOnlyTheEnvironmentCountsOneStoreHasNoCredentialsOfItsOwn() throws {
+        let only = Property.environmentOnly.key
+        let all = try settings("\(only)")
+        let keys = ["s3a.accessKeyId": "x", "aws.secretKey": "y", "aws.profile": "p", only: "false"]
+        let store = try all.overridden(by: keys, of: "mount /x")
+        #expect(store.flag(.environmentOnly) == true)
+        #expect(store.text(.accessKey) == nil && store.text(.secretKey) == nil && store.text(.profile) == nil)
+    }
+
     @Test func aWrongOptionOfOneStoreIsRefusedByName() throws {
         for wrong in [["endpoint": "ftp://x"], ["s3a.accessKeyId": "x"]] {
             do {

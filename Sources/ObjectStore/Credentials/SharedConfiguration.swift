@@ -104,10 +104,12 @@ public final class SharedConfiguration: Sendable {
         return lines.isEmpty ? "" : "; \(lines.joined(separator: " and ")) is no 'name = value'"
     }
 
-    /// A file's document, from memory while its stamp is the same; empty if there is no such file.
+    /// A file's document, from memory while its stamp is the same.
+    ///
+    /// Empty if there is no such file, and for `/dev/null`.
     private func document(_ path: String?) throws(CredentialsError) -> ProfileDocument {
         let none = ProfileDocument(bytes: [])
-        guard let path else { return none }
+        guard let path, path != "/dev/null" else { return none }
         do throws(SmallFile.Failure) {
             let stamp = try SmallFile.stamp(path)
             if let known = loaded.withLock({ $0[path] }), known.stamp == stamp { return known.document }

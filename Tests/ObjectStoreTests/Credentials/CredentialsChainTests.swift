@@ -89,6 +89,11 @@ private final class ScriptedProvider: CredentialsProvider {
         #expect(!error.contains("\n"))
     }
 
+    @Test func theNullDeviceIsNoSharedFile() throws {
+        let environment = ["AWS_CONFIG_FILE": "/dev/null", "AWS_SHARED_CREDENTIALS_FILE": "/dev/null"]
+        #expect(try SharedConfiguration(environment: environment).profile() == nil)
+    }
+
     @Test func aPlaceThatFailsStopsTheChain() {
         let second = ScriptedProvider { (_) throws(CredentialsError) in
             .found(Credentials(accessKeyID: "x", secretAccessKey: "y"))
