@@ -9,7 +9,7 @@ import urllib.request
 
 import boto3
 import pytest
-from rig import processes, weed
+from rig import cluster, processes, weed
 from test_volumes import read, refused
 
 WIDE = {"s3a.accessKeyId": weed.ACCESS_KEY, "s3a.secretKey": weed.SECRET_KEY}
@@ -79,6 +79,44 @@ def test_what_one_identity_has_read_is_not_in_the_cache_of_another(node, store, 
     private = attributes(store.endpoint, "s3://narrow/private")
     code, message = refused(node.publish, private, volume="third", pod="third", secrets=NARROW)
     assert code == "PERMISSION_DENIED" and "private" in message
+
+
+@pytest.fixture
+def ring(place, store):
+    """A cluster whose workers, mount table and properties have the keys of who may read everything."""
+    made = cluster.Cluster(os.path.join(place, "ring"), store.endpoint, workers=2)
+    made.start()
+    made.mount("/store", "s3://narrow")
+    yield made
+    made.stop()
+
+
+def test_on_a_ring_each_pod_reads_what_its_own_keys_may_read(place, api, store, ring):
+    from driver.plugin import Node
+
+    properties = {**ring.client_settings, **WIDE, "alluxio.user.file.metadata.sync.interval": "60s"}
+    lines = "".join(f"{name}={value}\n" for name, value in properties.items())
+    item = {"metadata": {"name": "data-alluxio-conf"}, "data": {"alluxio-site.properties": lines}}
+    api.put("configmaps", "data", item)
+    volume = {"alluxioClusterName": "data", "alluxioClusterNamespace": "data"}
+    # The driver may read everything, too.
+    driver = {"AWS_ACCESS_KEY_ID": weed.ACCESS_KEY, "AWS_SECRET_ACCESS_KEY": weed.SECRET_KEY}
+    node = Node(place, ["--kubeconfig", api.kubeconfig], environment=driver)
+    wide = node.publish(volume, volume="wide", pod="wide", stages=False, secrets=WIDE)
+    narrow = node.publish(volume, volume="narrow", pod="narrow", stages=False, secrets=NARROW)
+    for part in ("shared", "private"):
+        assert read(wide, "store", part, "file") == part
+        uri = f"s3://narrow/{part}/file"
+        assert cluster.read_range(ring.owner(uri), uri) == part.encode()
+    assert read(narrow, "store", "shared", "file") == "shared"
+    # The workers have it, and would give it to anybody.
+    for path in ("private/file", "private"):
+        with pytest.raises(PermissionError):
+            os.stat(os.path.join(narrow, "store", path))
+            read(narrow, "store", path)
+    assert read(wide, "store", "private", "file") == "private"
+    assert len(node.daemons()) == 2
+    node.stop()
 
 
 def test_a_secret_that_was_rotated_comes_in_with_the_next_publish(node, store):

@@ -126,7 +126,7 @@ package final class Keeper: Sendable {
         do {
             outcome = try ProcessRun.run(
                 command(specification),
-                environment: ProcessFacts.environment.merging(specification.environment) { $1 },
+                environment: specification.environment(over: ProcessFacts.environment),
                 output: 2,
                 within: options.startDeadline
             )

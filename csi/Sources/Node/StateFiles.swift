@@ -7,9 +7,9 @@ import Synchronization
 
 /// State of the node on its tmpfs: gone after a reboot, there after a restart of the plugin.
 ///
-/// Every file is replaced whole, so that a reader sees the old or the new one. Volumes are the plugin's alone,
-/// so that their files are read once; a daemon's are its keeper's too. Any thread may call; writers of one file
-/// take turns by the lock of its volume.
+/// Every file is replaced whole, so that a reader sees the old or the new one. Volumes are the plugin's
+/// alone, so that their files are read once; a daemon's are its keeper's too. Any thread may call; writers
+/// of one file take turns by the lock of its volume.
 package struct StateFiles: Sendable {
     /// Where things are.
     package let places: NodePlaces

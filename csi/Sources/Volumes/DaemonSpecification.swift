@@ -12,7 +12,7 @@ package struct DaemonSpecification: Codable, Hashable, Sendable {
     package var mountPoint: String
     /// Options, as `name` or `name=value`.
     package var options: [String]
-    /// What the daemon's environment has beside the keeper's own.
+    /// What the daemon's environment has beside the keeper's own: whose rights it has, if not the driver's.
     package var environment: [String: String]
     /// `<namespace>-<cluster>`, as a label; nil for a store.
     package var cluster: String?
@@ -42,21 +42,49 @@ package struct DaemonSpecification: Codable, Hashable, Sendable {
         self.key = key
         mountPoint = places.mountPoint(of: key)
         options = attributes.options
+        environment = identity.environment(in: places.daemonDirectory(key))
+        guard identity != .driver else { return }
+        // Keys of the cluster's properties or of its mount table are the cluster's.
+        options.append("alluxio.underfs.s3.credentials.environment.only=true")
         // Workers read with credentials of their own.
-        if cluster != nil, identity != .driver { options.append("alluxio.fuse.rights.proof.enabled=true") }
-        let directory = places.daemonDirectory(key)
-        environment =
-            switch identity {
-            case .driver: [:]
-            case .secret: ["AWS_SHARED_CREDENTIALS_FILE": "\(directory)/\(DaemonFile.credentials)"]
-            case .serviceAccount(let account):
-                [
-                    "AWS_ROLE_ARN": account.role,
-                    "AWS_WEB_IDENTITY_TOKEN_FILE": "\(directory)/\(DaemonFile.token)",
-                    "AWS_ROLE_SESSION_NAME": "\(account.namespace)-\(account.name)",
-                ]
-            }
+        if cluster != nil { options.append("alluxio.fuse.rights.proof.enabled=true") }
     }
+}
+
+extension Identity {
+    /// Which files of a daemon's directory hold its credentials, and that there are no others.
+    fileprivate func environment(in directory: String) -> [String: String] {
+        var own = ["AWS_CONFIG_FILE": "/dev/null", "AWS_EC2_METADATA_DISABLED": "true"]
+        switch self {
+        case .driver: return [:]
+        case .secret: own["AWS_SHARED_CREDENTIALS_FILE"] = "\(directory)/\(DaemonFile.credentials)"
+        case .serviceAccount(let account):
+            own["AWS_SHARED_CREDENTIALS_FILE"] = "/dev/null"
+            own["AWS_ROLE_ARN"] = account.role
+            own["AWS_WEB_IDENTITY_TOKEN_FILE"] = "\(directory)/\(DaemonFile.token)"
+            own["AWS_ROLE_SESSION_NAME"] = "\(account.namespace)-\(account.name)"
+        }
+        return own
+    }
+}
+
+extension DaemonSpecification {
+    /// The whole environment of the daemon.
+    ///
+    /// Who has an identity of its own gets nothing of the keeper's rights: no keys, roles, tokens, profiles.
+    /// - Parameter keeper: The keeper's environment.
+    /// - Returns: Variables by name.
+    package func environment(over keeper: [String: String]) -> [String: String] {
+        guard !environment.isEmpty else { return keeper }
+        let kept = keeper.filter { !$0.key.hasPrefix("AWS_") || Self.placeNames.contains($0.key) }
+        return kept.merging(environment) { $1 }
+    }
+
+    /// Variables of AWS that say where, not who.
+    private static let placeNames: Set<String> = [
+        "AWS_REGION", "AWS_DEFAULT_REGION", "AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL_STS",
+        "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "AWS_CA_BUNDLE",
+    ]
 }
 
 extension DaemonSpecification {

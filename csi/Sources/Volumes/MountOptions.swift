@@ -36,6 +36,7 @@ package enum MountOptions {
         "allow_root", "alluxio.fuse.metrics.port", "s3a.accessKeyId", "s3a.secretKey", "aws.accessKeyId",
         "aws.secretKey", "aws.sessionToken", "s3a.sessionToken", "alluxio.underfs.s3.access.key.id",
         "alluxio.underfs.s3.secret.key", "alluxio.underfs.s3.session.token",
+        "alluxio.underfs.s3.credentials.environment.only", "alluxio.fuse.rights.proof.enabled",
     ]
 
     private static func isFree(_ name: String) -> Bool {

@@ -18,6 +18,8 @@ struct MountOptionsTests {
             "log_file=/x", "alluxio.fuse.staging.dir=/x", "local_data_cache=/x", "credential_process=sh",
             "aws.profile=x", "alluxio.conf.dir=/x", "s3a.secretKey=x", "fsname=x", "alluxio.web.file=x",
             "alluxio.ssl.ca.path=/x", "=x", "a,.=",
+            "alluxio.fuse.rights.proof.enabled=false",
+            "alluxio.underfs.s3.credentials.environment.only=false",
         ]
     )
     func `an option that names a file, a program or an identity is refused without its value`(option: String)

@@ -72,11 +72,38 @@ struct SharingKeyTests {
     @Test func `credentials reach the daemon by files, and no secret is in what it is told`() throws {
         let secret = Identity.secret(try SecretProperties(["key_id": "a", "access_key": "hidden"]))
         let told = try specification(["ufs": "s3://b"], secret)
-        #expect(told.environment == ["AWS_SHARED_CREDENTIALS_FILE": "/m/run/daemons/\(told.key)/credentials"])
+        #expect(
+            told.environment["AWS_SHARED_CREDENTIALS_FILE"] == "/m/run/daemons/\(told.key)/credentials"
+        )
         #expect(!"\(told)".contains("hidden"))
         let role = try specification(["ufs": "s3://b"], account())
         #expect(role.environment["AWS_ROLE_ARN"] == "arn:r")
         #expect(role.environment["AWS_WEB_IDENTITY_TOKEN_FILE"] == "/m/run/daemons/\(role.key)/token")
         #expect(role.mountPoint == "/m/fuse-\(role.key)")
+    }
+
+    @Test func `who has an identity gets nothing of the driver's rights`() throws {
+        let driver = [
+            "AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "s", "AWS_SESSION_TOKEN": "t",
+            "AWS_PROFILE": "p",
+            "AWS_ROLE_ARN": "arn:driver", "AWS_WEB_IDENTITY_TOKEN_FILE": "/driver",
+            "AWS_CONTAINER_CREDENTIALS_FULL_URI": "http://driver", "AWS_CONFIG_FILE": "/driver",
+            "AWS_REGION": "r", "AWS_ENDPOINT_URL_STS": "http://sts", "PATH": "/bin",
+        ]
+        let place = ["AWS_REGION": "r", "AWS_ENDPOINT_URL_STS": "http://sts", "PATH": "/bin"]
+        let secret = Identity.secret(try SecretProperties(["key_id": "a", "access_key": "hidden"]))
+        let cluster = ["alluxioClusterName": "c", "alluxioClusterNamespace": "n"]
+        for (volume, proves) in [(["ufs": "s3://b"], false), (cluster, true)] {
+            for identity in [secret, account()] {
+                let told = try specification(volume, identity)
+                let own = told.environment.merging(place) { $1 }
+                #expect(told.environment(over: driver) == own)
+                #expect(own["AWS_EC2_METADATA_DISABLED"] == "true" && own["AWS_CONFIG_FILE"] == "/dev/null")
+                #expect(told.options.contains("alluxio.underfs.s3.credentials.environment.only=true"))
+                #expect(told.options.contains("alluxio.fuse.rights.proof.enabled=true") == proves)
+            }
+            let told = try specification(volume, .driver)
+            #expect(told.environment(over: driver) == driver && told.options.isEmpty)
+        }
     }
 }
