@@ -46,10 +46,12 @@ struct WaitingChangeTests {
             #expect(
                 eventually {
                     jobs.runAll()
-                    return files.notes.contains("release")
+                    return files.notes.count >= 4
                 }
             )
-            #expect(files.notes.prefix(3) == ["create a", "write 1", "flush"], "\(files.notes)")
+            // The kernel does not wait with the release, so either may be first.
+            #expect(files.notes.prefix(2) == ["create a", "write 1"], "\(files.notes)")
+            #expect(Set(files.notes.dropFirst(2)) == ["flush", "release"], "\(files.notes)")
         }
     }
 
