@@ -137,7 +137,7 @@ let package = Package(
             name: "Alluxio",
             dependencies: [
                 "Servers", "Cluster", "ObjectStore", "HTTPTransport", "PageCache", "Metadata", "Pages",
-                "Settings", "SmallFiles", "Telemetry", "Threading", logging, metrics,
+                "Settings", "SmallFiles", "Telemetry", "Threading", "CLinux", logging, metrics,
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: swift

@@ -1,3 +1,4 @@
+import CLinux
 import Glibc
 import Logging
 import Metadata
@@ -19,15 +20,7 @@ final class ChangedStores: Sendable {
     init(directory: String) {
         self.directory = directory
         // Where it can't be made, each upload says so.
-        Self.makeDirectories(directory)
-    }
-
-    private static func makeDirectories(_ path: String) {
-        var made = ""
-        for part in path.split(separator: "/") {
-            made += "/\(part)"
-            mkdir(made, 0o700)
-        }
+        _ = linux_make_directories(directory)
     }
 
     /// The store of a mount; the same one as long as the mount is.

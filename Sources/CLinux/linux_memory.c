@@ -3,8 +3,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
+#include <string.h>
 #include <sys/file.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -67,6 +70,22 @@ int linux_open_at(int directory, const char *path, int flags, unsigned mode) {
         descriptor = openat(directory, path, flags | O_CLOEXEC, mode);
     } while (descriptor < 0 && errno == EINTR);
     return descriptor >= 0 ? descriptor : -errno;
+}
+
+int linux_make_directories(const char *path) {
+    char part[PATH_MAX];
+    size_t length = strlen(path);
+    if (length >= sizeof part) return -ENAMETOOLONG;
+    memcpy(part, path, length + 1);
+    int result = 0;
+    for (size_t end = 1; end <= length; end++) {
+        if (path[end] != '/' && path[end] != 0) continue;
+        part[end] = 0;
+        // A parent that may not be written to but is there can answer EROFS or EACCES: the last one counts.
+        result = mkdir(part, 0700) == 0 || errno == EEXIST ? 0 : -errno;
+        part[end] = path[end];
+    }
+    return result == 0 || access(path, F_OK) == 0 ? 0 : result;
 }
 
 uint32_t linux_coarse_milliseconds(void) {

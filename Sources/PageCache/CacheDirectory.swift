@@ -25,7 +25,10 @@ final class CacheDirectory: Sendable {
     ///   - boot: The kernel's boot id, or what a test puts in its place.
     /// - Throws: ``PageCacheError`` if it cannot be used, or is somebody else's.
     init(path: String, boot: [UInt8]) throws(PageCacheError) {
-        try Self.makeDirectories(path)
+        guard !path.isEmpty else { throw .badOption("the cache directory has no name; give a path") }
+        let made = linux_make_directories(path)
+        guard made != -ENOTDIR else { throw .notDirectory(path: path) }
+        guard made == 0 else { throw .failed("make", path, made) }
         let opened = linux_open_at(AT_FDCWD, path, O_RDONLY | O_DIRECTORY, 0)
         guard opened != -ENOTDIR else { throw .notDirectory(path: path) }
         guard opened >= 0 else { throw .failed("open", path, opened) }
@@ -64,18 +67,6 @@ final class CacheDirectory: Sendable {
 
     /// Where the kernel does not say, nothing of an earlier process is trusted without a check.
     private static func randomBoot() -> [UInt8] { (0..<16).map { _ in .random(in: 0...255) } }
-
-    private static func makeDirectories(_ path: String) throws(PageCacheError) {
-        guard !path.isEmpty else { throw .badOption("the cache directory has no name; give a path") }
-        var end = path.startIndex
-        while end < path.endIndex {
-            end = path[path.index(after: end)...].firstIndex(of: "/") ?? path.endIndex
-            let part = String(path[..<end])
-            if mkdir(part, 0o700) != 0, errno != EEXIST, end == path.endIndex {
-                throw errno == ENOTDIR ? .notDirectory(path: path) : .failed("make", path, -errno)
-            }
-        }
-    }
 
     private static func checkMarker(_ directory: Int32, _ path: String) throws(PageCacheError) {
         let marker = linux_open_at(directory, markerName, O_RDONLY | O_NOFOLLOW, 0)

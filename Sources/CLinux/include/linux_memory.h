@@ -23,6 +23,9 @@ int linux_punch_hole(int descriptor, int64_t offset, int64_t count);
 int linux_lock_exclusive(int descriptor);
 // openat with O_CLOEXEC. A descriptor or -errno.
 int linux_open_at(int directory, const char *path, int flags, unsigned mode);
+// Makes a directory and those above it that are missing, mode 0700. 0, also if something of that name is
+// there, or -errno.
+int linux_make_directories(const char *path);
 
 // Milliseconds of the monotonic clock, cheap and a few milliseconds coarse; wraps after 49 days.
 uint32_t linux_coarse_milliseconds(void);

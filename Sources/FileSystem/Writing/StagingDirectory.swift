@@ -233,13 +233,7 @@ public final class StagingDirectory: Sendable {
     }
 
     private static func makeDirectories(_ path: String) throws(StagingError) {
-        var made = ""
-        for part in path.split(separator: "/") {
-            made += "/\(part)"
-            guard mkdir(made, 0o700) != 0, errno != EEXIST else { continue }
-            let code = errno
-            // A parent that may not be written to but is there answers EROFS or EACCES.
-            if access(made, F_OK) != 0 { throw error("cannot make", made, code) }
-        }
+        let result = linux_make_directories(path)
+        guard result == 0 else { throw error("cannot make", path, -result) }
     }
 }
