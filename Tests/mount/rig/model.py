@@ -33,6 +33,7 @@ def real_disk(folder):
         yield point
     finally:
         subprocess.run(["umount", "-l", point], check=True)
+        os.rmdir(point)
         os.unlink(image)
 
 
