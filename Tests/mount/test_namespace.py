@@ -3,6 +3,7 @@
 import math
 import os
 import subprocess
+import time
 
 import pytest
 
@@ -258,6 +259,39 @@ def test_attributes_say_what_the_object_is(bucket, mount):
     assert abs(status.st_mtime - modified) < 1
     assert os.path.isfile(mounted.at("dir/file"))
     assert os.stat(mounted.at("dir")).st_mode & 0o111
+
+
+@pytest.mark.ours
+def test_an_empty_bucket_and_an_empty_prefix_are_empty_directories(bucket, mount):
+    assert names(mount(bucket.uri).path) == []
+    assert names(mount(f"{bucket.uri}/nothing/here").path) == []
+
+
+@pytest.mark.ours
+def test_times_are_those_of_the_objects_and_of_the_mount(bucket, mount):
+    bucket.put("dir/file", b"x")
+    bucket.put("marked/", b"")
+    marker = bucket.client.head_object(Bucket=bucket.name, Key="marked/")["LastModified"].timestamp()
+    time.sleep(1.5)
+    began = time.time()
+    mounted = mount(bucket.uri)
+    status = os.stat(mounted.at("dir/file"))
+    assert status.st_atime_ns == status.st_mtime_ns == status.st_ctime_ns
+    assert abs(os.stat(mounted.at("marked")).st_mtime - marker) < 1
+    assert began - 0.1 <= os.stat(mounted.at("dir")).st_mtime <= time.time()
+
+
+@pytest.mark.ours
+def test_the_kernel_keeps_what_it_was_told_for_its_timeouts(bucket, mount):
+    bucket.put("file", b"old")
+    mounted = mount(bucket.uri, sync="0s", attr_timeout=2, entry_timeout=2)
+    assert os.stat(mounted.at("file")).st_size == 3
+    told = time.monotonic()
+    bucket.put("file", b"new and longer")
+    kept = os.stat(mounted.at("file")).st_size
+    assert kept == 3 or time.monotonic() - told > 2
+    processes.wait_until(lambda: os.stat(mounted.at("file")).st_size == 14, 4, "the kernel asks again")
+    assert time.monotonic() - told >= 1.9
 
 
 @pytest.mark.ours

@@ -63,8 +63,9 @@ def test_an_fsync_that_failed_may_be_repeated_when_the_store_is_back(on_s3, prox
     os.close(handle)
 
 
-def test_a_new_file_that_was_never_stored_is_gone_after_the_failed_close(on_s3, proxy):
-    mounted = on_s3.mount(**QUICK)
+def test_a_new_file_that_was_never_stored_is_gone_after_the_failed_close(on_s3, proxy, place):
+    staging = os.path.join(place, "staging")
+    mounted = on_s3.mount(**QUICK, **{"alluxio.fuse.staging.dir": staging})
     write(on_s3.at("there"), b"x")
     handle = os.open(on_s3.at("new"), os.O_WRONLY | os.O_CREAT)
     os.write(handle, b"never stored")
@@ -72,6 +73,8 @@ def test_a_new_file_that_was_never_stored_is_gone_after_the_failed_close(on_s3, 
     assert failure(os.close, handle) == "EIO"
     proxy.flow()
     logged(mounted, "kept aside")
+    lost = os.path.join(staging, "lost")
+    assert b"never stored" in [read(os.path.join(lost, name)) for name in os.listdir(lost)]
     assert on_s3.names() == ["there"]
     assert os.listdir(mounted.path) == ["there"]
 

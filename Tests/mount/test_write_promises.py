@@ -39,6 +39,12 @@ def staged(written, proxy, place):
     return mounted, kill
 
 
+def kept_aside(place):
+    """What lies in `lost`."""
+    lost = os.path.join(place, "staging", "lost")
+    return [read(os.path.join(lost, name)) for name in os.listdir(lost)]
+
+
 def write_and_sync(path, kill, flags):
     descriptor = os.open(path, flags)
     kill.open.append(descriptor)
@@ -57,6 +63,26 @@ def test_a_synced_change_of_a_file_is_there_after_a_kill(staged, change):
     CHANGES[change](mounted.at)
     kill()
     assert read(mounted.at(NAMES.get(change, "f"))) == NEW
+
+
+def test_what_was_neither_closed_nor_synced_is_kept_aside_and_reported(staged, written, place):
+    mounted, kill = staged
+    write(mounted.at("there"), OLD)
+    for name, flags in (("there", os.O_RDWR), ("f", os.O_RDWR | os.O_CREAT)):
+        descriptor = os.open(mounted.at(name), flags)
+        kill.open.append(descriptor)
+        os.pwrite(descriptor, NEW, 0)
+    kill()
+    assert read(mounted.at("there")) == OLD
+    # A directory has new files at once.
+    if written.uri.startswith("s3:"):
+        assert not os.path.exists(mounted.at("f"))
+    else:
+        assert read(mounted.at("f")) == b""
+    assert kept_aside(place).count(NEW) == 2
+    with open(mounted.log, errors="replace") as file:
+        log = file.read()
+    assert all(f"{written.uri}/{name}" in log for name in ("there", "f")), log
 
 
 def test_times_that_were_set_after_the_sync_are_kept(staged):
