@@ -70,9 +70,6 @@ extension FileSystem {
         )
     }
 
-    /// Nanoseconds since 1970.
-    static func timeOfDay() -> Int64 { unixTime() }
-
     /// File type and permission bits where the store knows none.
     private func mode(of kind: EntryKind) -> UInt32 {
         switch kind {

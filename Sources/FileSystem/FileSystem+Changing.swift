@@ -1,6 +1,7 @@
 import Glibc
 import Metadata
 import Pages
+import Threading
 
 /// Changing attributes, and keeping up with what this mount's own changes did to versions.
 extension FileSystem {
@@ -23,7 +24,7 @@ extension FileSystem {
         let home = try changeable(before.node, at: pathBefore, .waiting)
         if let size = change.size { try resize(node, to: size, handle) }
         if change.hasAttributes {
-            let attributes = change.attributes(at: Self.timeOfDay())
+            let attributes = change.attributes(at: unixTime())
             // A commit under way carries the attributes of its beginning.
             let held = try hold(try inodes.find(node).snapshot.node)
             defer { held?.release() }
@@ -145,7 +146,7 @@ extension FileSystem {
     /// Notes that this mount changed a directory's entries, or (`contentsToo` false) a node's name.
     func touch(_ node: Node, contentsToo: Bool = true) {
         guard let (snapshot, path) = try? inodes.find(node.id) else { return }
-        let now = Self.timeOfDay()
+        let now = unixTime()
         var native = native(of: snapshot)
         // A store that counts the links of directories has another count now.
         let home = try? writing?.store.home(of: path, mayWait: false)

@@ -1,6 +1,7 @@
 import Glibc
 import Metadata
 import Pages
+import Threading
 
 /// New names.
 extension FileSystem {
@@ -154,7 +155,7 @@ extension FileSystem {
         defer { held?.release() }
         let known = knownAttributes(of: try inodes.find(node).snapshot)
         let result = try ask { () throws(StoreError) in
-            try home.link(existing, to: path, known: known, time: Self.timeOfDay())
+            try home.link(existing, to: path, known: known, time: unixTime())
         }
         settle(snapshot.node, existing, result, in: home)
         settle(path, result, in: home)
@@ -267,7 +268,7 @@ extension FileSystem {
             gid: gid,
             device: new.device,
             target: new.target,
-            time: Self.timeOfDay()
+            time: unixTime()
         )
     }
 

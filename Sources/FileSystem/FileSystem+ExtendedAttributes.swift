@@ -1,5 +1,6 @@
 public import Metadata
 import Pages
+import Threading
 
 /// The extended attributes of a mount.
 private enum AttributeName {
@@ -127,7 +128,7 @@ extension FileSystem {
                 presence,
                 of: path,
                 known: known,
-                time: Self.timeOfDay()
+                time: unixTime()
             )
         } catch .notFound {
             throw .noAttribute

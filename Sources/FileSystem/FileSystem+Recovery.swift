@@ -2,6 +2,7 @@ import Glibc
 import Logging
 import Metadata
 import Pages
+import Threading
 
 /// What an earlier daemon of the same staging directory left.
 extension FileSystem {
@@ -60,7 +61,7 @@ extension FileSystem {
             let home = try home(of: remnant, path, parts)
             var attributes = try commit(promise, contents, to: path, from: staged, home)
             if let times = remnant.times {
-                var change = AttributeChange(changed: Self.timeOfDay())
+                var change = AttributeChange(changed: unixTime())
                 (change.accessed, change.modified) = (times.accessed, times.modified)
                 attributes = try home.change(path, change, known: attributes)
             }
@@ -144,7 +145,7 @@ extension FileSystem {
                 try base.copy(span, into: sink)
             }
         )
-        let now = Self.timeOfDay()
+        let now = unixTime()
         let native = promise.owner.map { owner in
             POSIXAttributes(
                 mode: owner.mode,

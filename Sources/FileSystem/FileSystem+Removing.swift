@@ -2,6 +2,7 @@ import CoreMetrics
 import Glibc
 import Metadata
 import Pages
+import Threading
 
 /// Names that go.
 extension FileSystem {
@@ -86,7 +87,7 @@ extension FileSystem {
 
     /// Takes note that a name is gone; the other names of the same file lead on.
     func forgetName(_ name: UnsafeRawBufferPointer, in directory: Node, _ home: any WritableStore) {
-        let now = Self.timeOfDay()
+        let now = unixTime()
         let removal = inodes.unlink(name, in: directory) { snapshot in
             var native = native(of: snapshot)
             native.changed = now

@@ -3,6 +3,7 @@ import Glibc
 import Logging
 import Metadata
 import Pages
+import Threading
 
 /// Changing contents: handles, writers, commits. States in `docs/writing.md`.
 extension FileSystem {
@@ -361,7 +362,7 @@ extension FileSystem {
     func noteChange(of file: OpenFile, _ writer: Writer) {
         guard writer.hasChanges else { return touchUnchanged(file) }
         guard let snapshot = try? inodes.find(file.node.id).snapshot else { return }
-        let now = Self.timeOfDay()
+        let now = unixTime()
         var native = native(of: snapshot)
         native.changed = now
         inodes.changed(file.node, size: writer.size, native: native, modified: now)
@@ -374,7 +375,7 @@ extension FileSystem {
         else { return }
         var now = NodeChange()
         now.modified = .now
-        try? change(file.node, path, now.attributes(at: Self.timeOfDay()), home)
+        try? change(file.node, path, now.attributes(at: unixTime()), home)
     }
 
     /// The path of a node; the root's for one that is gone.

@@ -1,3 +1,5 @@
+import Threading
+
 /// Settings of a ``FileSystem``.
 public struct FileSystemOptions: Sendable {
     /// Owner that is shown where the store knows none.
@@ -11,7 +13,7 @@ public struct FileSystemOptions: Sendable {
     public var directoryMode: UInt32 = 0o755
     /// Modification time of directories where the store keeps none, nanoseconds since 1970: when the mount
     /// started.
-    public var mountTime = FileSystem.timeOfDay()
+    public var mountTime = unixTime()
 
     /// For how long the kernel may believe attributes; nil: as long as the namespace trusts them.
     public var attributeTimeout: Duration?

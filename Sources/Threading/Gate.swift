@@ -1,11 +1,11 @@
-// Safety: `opened` is read and written with the lock held.
 /// A gate that opens once and stays open.
 ///
 /// Any thread may open it or wait at it.
-public final class Gate: @unchecked Sendable {
+public final class Gate: Sendable {
     private let lock = Lock()
     private let hasOpened = Condition()
-    private var opened = false
+    // Safety: read and written only while `lock` is held.
+    nonisolated(unsafe) private var opened = false
 
     /// Makes a gate that is closed.
     public init() {}

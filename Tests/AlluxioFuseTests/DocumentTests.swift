@@ -39,18 +39,10 @@ private func document(_ name: String) throws -> String {
     }
 
     private func swiftFiles(_ directory: String) -> [String] {
-        guard let stream = opendir(directory) else { return [] }
-        defer { closedir(stream) }
-        var paths: [String] = []
-        while let entry = readdir(stream) {
-            let name = withUnsafeBytes(of: &entry.pointee.d_name) { bytes in
-                String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
-            }
-            guard !name.hasPrefix(".") else { continue }
+        DirectoryNames.read(directory).filter { !$0.hasPrefix(".") }.flatMap { name in
             let path = "\(directory)/\(name)"
-            paths += name.hasSuffix(".swift") ? [path] : swiftFiles(path)
+            return name.hasSuffix(".swift") ? [path] : swiftFiles(path)
         }
-        return paths
     }
 
     @Test func theDocumentOfTheCommandNamesItsSubcommandsAndExitCodes() throws {

@@ -27,7 +27,7 @@ public final class StagingDirectory: Sendable {
     private let remnants: Mutex<[StagedRemnant]>
     private let nextNumber = Atomic<UInt64>(1)
     /// No two daemons of one directory begin in the same nanosecond.
-    private let prefix = String(UInt64(bitPattern: FileSystem.timeOfDay()), radix: 16)
+    private let prefix = String(UInt64(bitPattern: unixTime()), radix: 16)
     private let lock = Lock()
     private let freed = Condition()
     // Safety: read and written only while `lock` is held.

@@ -2,6 +2,7 @@ import Glibc
 public import Metadata
 public import Pages
 import Synchronization
+import Threading
 
 /// New names, and new contents.
 extension AttributedStore {
@@ -38,7 +39,7 @@ extension AttributedStore {
         guard kind != .file, kind != .directory || change.applied(to: nil) != old else {
             return try make(path, entry, kind, posix, change, replacing: old)
         }
-        let intent = Intent(source: path, target: path, phase: .making, begun: wallClock)
+        let intent = Intent(source: path, target: path, phase: .making, begun: unixTime())
         return try under(intent) { _ throws(StoreError) in
             try make(path, entry, kind, posix, change, replacing: old)
         }

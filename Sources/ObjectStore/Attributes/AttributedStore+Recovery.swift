@@ -2,6 +2,7 @@ import Logging
 import Metadata
 import Pages
 import Synchronization
+import Threading
 
 /// What outlives the process, and what is done once a second.
 extension AttributedStore {
@@ -154,7 +155,7 @@ extension AttributedStore {
         }
         guard isDue else { return }
         attempt("abandoned uploads cannot be aborted") { () throws(StoreError) in
-            let count = try objects.abortUploads(begunBefore: wallClock - options.uploadAge.nanoseconds)
+            let count = try objects.abortUploads(begunBefore: unixTime() - options.uploadAge.nanoseconds)
             if count > 0 {
                 logger.notice(
                     "abandoned uploads are aborted",

@@ -93,9 +93,6 @@ public final class AttributedStore: MetadataSource, SpanSource, WritableStore {
     public func fetch(_ span: Span, of version: FileVersion, into sink: SpanSink) throws(StoreError) {
         try next.fetch(span, of: version, into: sink)
     }
-
-    /// Nanoseconds since 1970, now.
-    var wallClock: Int64 { unixTime() }
 }
 
 extension Duration {

@@ -1,6 +1,7 @@
 import Metadata
 import Pages
 import Testing
+import Threading
 
 @testable import ObjectStore
 
@@ -51,12 +52,11 @@ struct AttributeCheckTests {
         for key in ["d/f", "d/g"] { try bucket.put("text", key) }
         let objects = try bucket.objects()
         let old = Intent(source: RelativePath("d"), target: RelativePath("new"), phase: .copying, begun: 1)
-        let store = try bucket.mount(objects)
         let young = Intent(
             source: RelativePath("x"),
             target: RelativePath("y"),
             phase: .copying,
-            begun: store.wallClock
+            begun: unixTime()
         )
         for intent in [old, young] {
             _ = try objects.put(intent.encoded, at: intent.location, if: .always, metadata: [])

@@ -1,5 +1,6 @@
 import Metadata
 public import Pages
+import Threading
 
 /// One walk through a bucket.
 ///
@@ -31,7 +32,7 @@ struct AttributeCheck {
             waiting.append(contentsOf: contents.directories)
         }
         guard isRepairing else { return }
-        let limit = store.wallClock - store.options.uploadAge.nanoseconds
+        let limit = unixTime() - store.options.uploadAge.nanoseconds
         let count = try store.objects.abortUploads(begunBefore: limit)
         if count > 0 { found(.abandonedUploads, .root, "\(count) uploads that nobody ended", repaired: true) }
     }
@@ -66,7 +67,7 @@ struct AttributeCheck {
         } catch {
             return found(.unreadable, path, error.description, repaired: false)
         }
-        let age = store.wallClock - intent.begun
+        let age = unixTime() - intent.begun
         let isDue = isRepairing && age > Self.intentAge
         if isDue { try store.finish(intent) }
         let text = "'\(intent.source)' to '\(intent.target)', begun \(age / 1_000_000_000) s ago"

@@ -2,6 +2,7 @@ import Logging
 import Metadata
 import Pages
 import Synchronization
+import Threading
 
 /// Moving directories, object by object.
 extension AttributedStore {
@@ -17,7 +18,7 @@ extension AttributedStore {
         let move = try survey(path, to: target)
         for file in move.files { try requireKey(move.moved(file.path)) }
         for directory in move.directories { try requireKey(move.moved(directory).marker) }
-        let intent = Intent(source: path, target: target, phase: .copying, begun: wallClock)
+        let intent = Intent(source: path, target: target, phase: .copying, begun: unixTime())
         take(intent)
         defer { leave(intent) }
         try start(intent)

@@ -1,6 +1,7 @@
 import Metadata
 import Pages
 import Synchronization
+import Threading
 
 /// Two names change places, by way of a third that nobody sees.
 extension AttributedStore {
@@ -14,7 +15,7 @@ extension AttributedStore {
             throw .unsupported("'\(path)' and '\(target)' cannot change places: one is in the other")
         }
         try requireName(path, isDirectory: other.kind == .directory)
-        var intent = Intent(source: path, target: target, phase: .exchangingSource, begun: wallClock)
+        var intent = Intent(source: path, target: target, phase: .exchangingSource, begun: unixTime())
         take(intent)
         defer { leave(intent) }
         try start(intent)

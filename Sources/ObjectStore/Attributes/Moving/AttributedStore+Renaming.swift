@@ -1,6 +1,7 @@
 public import Metadata
 public import Pages
 import Synchronization
+import Threading
 
 /// Moving names.
 extension AttributedStore {
@@ -37,7 +38,7 @@ extension AttributedStore {
         if mode == .noReplace, known.target != nil { throw .exists }
         guard isDirectory else {
             if known.target?.kind == .directory { throw .isDirectory }
-            let intent = Intent(source: path, target: target, phase: .movingFile, begun: wallClock)
+            let intent = Intent(source: path, target: target, phase: .movingFile, begun: unixTime())
             return try under(intent) { intent throws(StoreError) in
                 try moveFile(path, to: target, mode, known: known, siblings: siblings, intent)
             }
