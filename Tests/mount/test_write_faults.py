@@ -9,7 +9,7 @@ import time
 import pytest
 
 from rig import content, mounts, processes, weed
-from rig.writable import read, write
+from rig.writable import kept_aside, read, write
 
 pytestmark = pytest.mark.ours
 
@@ -73,8 +73,7 @@ def test_a_new_file_that_was_never_stored_is_gone_after_the_failed_close(on_s3, 
     assert failure(os.close, handle) == "EIO"
     proxy.flow()
     logged(mounted, "kept aside")
-    lost = os.path.join(staging, "lost")
-    assert b"never stored" in [read(os.path.join(lost, name)) for name in os.listdir(lost)]
+    assert b"never stored" in kept_aside(staging)
     assert on_s3.names() == ["there"]
     assert os.listdir(mounted.path) == ["there"]
 

@@ -5,7 +5,7 @@ import os
 
 import pytest
 
-from rig.writable import read, write
+from rig.writable import kept_aside, read, write
 
 pytestmark = pytest.mark.ours
 
@@ -37,12 +37,6 @@ def staged(written, proxy, place):
 
     kill.open = []
     return mounted, kill
-
-
-def kept_aside(place):
-    """What lies in `lost`."""
-    lost = os.path.join(place, "staging", "lost")
-    return [read(os.path.join(lost, name)) for name in os.listdir(lost)]
 
 
 def write_and_sync(path, kill, flags):
@@ -79,7 +73,7 @@ def test_what_was_neither_closed_nor_synced_is_kept_aside_and_reported(staged, w
         assert not os.path.exists(mounted.at("f"))
     else:
         assert read(mounted.at("f")) == b""
-    assert kept_aside(place).count(NEW) == 2
+    assert kept_aside(os.path.join(place, "staging")).count(NEW) == 2
     with open(mounted.log, errors="replace") as file:
         log = file.read()
     assert all(f"{written.uri}/{name}" in log for name in ("there", "f")), log

@@ -23,6 +23,12 @@ def read(path):
         return file.read()
 
 
+def kept_aside(staging):
+    """What lies in `lost` of a staging directory: contents, and the names that they had."""
+    lost = os.path.join(staging, "lost")
+    return [read(os.path.join(lost, name)) for name in os.listdir(lost)]
+
+
 class Writable:
     """The store, and the first mount of it."""
 

@@ -85,9 +85,7 @@ extension DaemonSpecification {
         "AWS_REGION", "AWS_DEFAULT_REGION", "AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL_STS",
         "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "AWS_CA_BUNDLE",
     ]
-}
 
-extension DaemonSpecification {
     /// Whether two daemons mount the same with the same options, whoever they do it for.
     package func mountsTheSame(as other: DaemonSpecification) -> Bool {
         source == other.source && options == other.options && cluster == other.cluster
