@@ -6,6 +6,7 @@ import resource
 import shutil
 import subprocess
 import sys
+import tempfile
 import time
 
 from contenders import Curl
@@ -64,13 +65,14 @@ def read_whole(*paths):
 
 
 def read_lists(lists):
-    """Reads lists of files, one process for each list."""
+    """Reads lists of files, one process for each list, all at the same time."""
     readers = []
     for paths in lists:
-        reader = subprocess.Popen([sys.executable, "-c", READ_LIST], stdin=subprocess.PIPE, text=True)
-        reader.stdin.write("\n".join(paths) + "\n")
-        reader.stdin.close()
-        readers.append(reader)
+        # A file, not a pipe: a pipe holds 64 KiB, and whoever fills it waits for that reader alone.
+        with tempfile.TemporaryFile("w+") as listing:
+            listing.write("\n".join(paths) + "\n")
+            listing.seek(0)
+            readers.append(subprocess.Popen([sys.executable, "-c", READ_LIST], stdin=listing, text=True))
     if any(reader.wait(3600) for reader in readers):
         raise RuntimeError("a reader failed")
 

@@ -164,20 +164,20 @@ extension NamespaceCache {
                 pages += 1
             }
         } catch {
-            pause(key)
+            endWalk(key, plan, toldAll: false)
             return nil
         }
-        if listing.isComplete {
-            state.withLock { $0.walks.end(key) }
-        } else {
-            pause(key)
-        }
+        endWalk(key, plan, toldAll: listing.isComplete)
         return listing
     }
 
-    private func pause(_ key: PathKey) {
+    /// Takes note of whether listing a directory helped.
+    private func endWalk(_ key: PathKey, _ plan: Instead, toldAll: Bool) {
         let until = environment.clock().addingSaturated(NamespaceLimits.explorePause)
-        state.withLock { $0.walks.pause(key, until: until) }
+        state.withLock { state in
+            if plan == .explore { state.walks.explored(toldAll: toldAll) }
+            if toldAll { state.walks.end(key) } else { state.walks.pause(key, until: until) }
+        }
     }
 }
 
@@ -195,7 +195,7 @@ extension NamespaceCache.State {
     fileprivate mutating func plan(_ place: Place, at now: Int64) -> NamespaceCache.Instead {
         guard let listing = listings[place.parent]?.listing else {
             let rule = WalkTracker.Rule(
-                lookups: NamespaceLimits.exploreLookups,
+                lookups: walks.exploreLookups,
                 window: NamespaceLimits.exploreWindow
             )
             return walks.isWalk(place.hash, in: place.parent, at: now, by: rule) ? .explore : .nothing

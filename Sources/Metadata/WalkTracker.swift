@@ -20,6 +20,11 @@ struct WalkTracker: Sendable {
 
     private var walks: [PathKey: Walk] = [:]
     private let maximum: Int
+    /// Distinct lookups in a directory that was never listed, after which one page of it is tried.
+    ///
+    /// Directories of a store resemble each other: each whose first page told everything halves the number,
+    /// one that is bigger puts it back.
+    private(set) var exploreLookups = NamespaceLimits.exploreLookupsMaximum
 
     init(maximum: Int = NamespaceLimits.walksMaximum) {
         self.maximum = maximum
@@ -59,6 +64,15 @@ struct WalkTracker: Sendable {
     /// The directory has been listed: counting starts again.
     mutating func end(_ directory: PathKey) {
         walks[directory] = nil
+    }
+
+    /// One page of a directory that was never listed has been tried.
+    /// - Parameter toldAll: Whether the directory has no more.
+    mutating func explored(toldAll: Bool) {
+        exploreLookups =
+            toldAll
+            ? max(exploreLookups / 2, NamespaceLimits.exploreLookupsMinimum)
+            : NamespaceLimits.exploreLookupsMaximum
     }
 
     /// Listing the directory did not help: nothing is counted for a while.

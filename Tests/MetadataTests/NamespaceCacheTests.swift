@@ -306,6 +306,19 @@ struct NamespaceCacheTests {
         #expect(fixture.requests() == 16)
     }
 
+    @Test func `tries directories after fewer names when they prove small, until one is big`() throws {
+        let fixture = NamespaceFixture()
+        func requests(in directory: String, of count: Int) throws -> Int {
+            for number in 0..<count { fixture.store.put("\(directory)/\(10_000 + number)") }
+            for number in 0..<40 { _ = try fixture.look("\(directory)/\(10_000 + number)") }
+            return fixture.requests()
+        }
+        let small = try ["a", "b", "c", "d", "e"].map { try requests(in: $0, of: 40) }
+        #expect(small == [16, 8, 4, 2, 2])
+        #expect(try requests(in: "big", of: 1100) == 2)
+        #expect(try requests(in: "f", of: 40) == 16)
+    }
+
     @Test func `does not try a directory of many pages again for ten minutes`() throws {
         let fixture = NamespaceFixture(pageSize: 10)
         for number in 0..<500 { fixture.store.put("d/\(1000 + number)") }
