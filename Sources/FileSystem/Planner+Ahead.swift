@@ -74,9 +74,10 @@ extension Planner {
     }
 
     private func pieceLength(for window: Int) -> Int64 {
-        let usual = max(window / PlannerLimits.piecesPerWindow, min(window / 2, PlannerLimits.pieceUsual))
         let most = isFar ? PlannerLimits.pieceMaximumFar : PlannerLimits.pieceMaximum
-        return Int64(min(max(usual, PlannerLimits.pieceMinimum), most))
+        var length = PlannerLimits.pieceMinimum
+        while length < most, length * 2 <= window / 2 { length *= 2 }
+        return Int64(length)
     }
 
     /// The next range, if the window has room for it.

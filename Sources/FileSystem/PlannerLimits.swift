@@ -17,15 +17,12 @@ enum PlannerLimits {
     static let streamAfter: Int64 = 384 << 10
     /// What a sequential read asks for when the budget gives it nothing ahead.
     static let starvedAsk = 1 << 20
-    /// The least and the most that one range ahead of a stream has; ranges end at multiples of their size.
+    /// The least and the most that one range ahead of a stream has, powers of two: half of the window, between
+    /// these. Ranges end at multiples of their size. Servers charge for each.
     static let pieceMinimum = 1 << 20
-    static let pieceMaximum = 16 << 20
+    static let pieceMaximum = 32 << 20
     /// The most that one range has where the store is ``farAway``: there more of them must be under way.
     static let pieceMaximumFar = 8 << 20
-    /// What a range has rather than less while two of them fit into the window: servers charge for requests.
-    static let pieceUsual = 8 << 20
-    /// Into how many ranges a window is divided, as far as their least and most lengths allow.
-    static let piecesPerWindow = 4
     /// What a stream has asked for and not received yet, at the most, besides what flows in the time that the
     /// store takes to begin an answer: enough ranges to fill the line.
     static let inFlight = 32 << 20

@@ -94,7 +94,7 @@ struct PlannerTests {
         var run = Run(size: size)
         for index in 0..<(size >> 17) { run.read(index << 17, 128 << 10) }
         #expect(run.fetched == Int(size))
-        #expect(run.requests < 170)
+        #expect(run.requests < 60)
         #expect(run.planner.chargedBytes == 0)
         #expect(run.aheadSpans.map(\.count).max() ?? 0 <= PlannerLimits.pieceMaximum * 3 / 2)
         #expect(run.aheadSpans.last.map(\.count) ?? 0 >= Int(PlannerLimits.tinyPiece))
