@@ -116,8 +116,8 @@ let package = Package(
         .target(
             name: "Servers",
             dependencies: [
-                "Pages", "Metadata", "PageCache", "HTTPTransport", "Threading", "CCrypto", "CLinux", logging,
-                metrics,
+                "Pages", "Metadata", "PageCache", "HTTPTransport", "Telemetry", "Threading", "CCrypto",
+                "CLinux", logging, metrics,
             ]
                 + nio,
             swiftSettings: swift

@@ -45,7 +45,7 @@ let package = Package(
         .target(
             name: "Kubernetes",
             dependencies: [
-                root("HTTPTransport"), root("SmallFiles"), root("Threading"),
+                root("HTTPTransport"), root("SmallFiles"), root("Telemetry"), root("Threading"),
                 .product(name: "Yams", package: "Yams"),
             ],
             swiftSettings: swift

@@ -17,8 +17,10 @@ enum PlannerLimits {
     static let streamAfter: Int64 = 384 << 10
     /// What a sequential read asks for when the budget gives it nothing ahead.
     static let starvedAsk = 1 << 20
-    /// The least and the most that one range ahead of a stream has, powers of two: half of the window, between
-    /// these. Ranges end at multiples of their size. Servers charge for each.
+    /// The least and the most that one range ahead of a stream has, powers of two.
+    ///
+    /// Between these it has half of the window. Ranges end at multiples of their size; servers charge for
+    /// each.
     static let pieceMinimum = 1 << 20
     static let pieceMaximum = 32 << 20
     /// The most that one range has where the store is ``farAway``: there more of them must be under way.

@@ -43,8 +43,10 @@ enum NamespaceLimits {
     static let refreshWindow: Int64 = second
     /// Listings of more pages are never listed again because of lookups.
     static let refreshPagesMaximum = 4
-    /// Distinct lookups in a directory that was never listed, after which one page of it is tried: while
-    /// nothing is known of the store's directories, and when they have proved small. One lookup says nothing.
+    /// Distinct lookups in a directory that was never listed, after which one page of it is tried.
+    ///
+    /// The most: while nothing is known of the store's directories. The least: when they have proved small;
+    /// a single lookup says nothing.
     static let exploreLookupsMaximum = 16
     static let exploreLookupsMinimum = 2
     /// The time in which those lookups must fall.

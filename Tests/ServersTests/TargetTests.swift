@@ -117,7 +117,7 @@ import Testing
     }
 
     @Test func `JSON escapes what must be escaped`() {
-        let text = JSONText.object([("a\"b", .string("x\\y\n\u{1}ü")), ("n", .number(-3))]).encoded
-        #expect(String(decoding: text, as: UTF8.self) == #"{"a\"b":"x\\y\u000a\u0001ü","n":-3}"#)
+        let text = JSONDocument.object([("a\"b", .string("x\\y\n\u{1}ü")), ("n", .number(-3))]).encoded
+        #expect(String(decoding: text, as: UTF8.self) == #"{"a\"b":"x\\y\n\u0001ü","n":-3}"#)
     }
 }

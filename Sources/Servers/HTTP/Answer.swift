@@ -40,7 +40,7 @@ struct Answer: Sendable {
 
     /// An answer that is a JSON document.
     static func json(
-        _ document: JSONText,
+        _ document: JSONDocument,
         _ status: HTTPResponseStatus = .ok,
         fields: [(name: String, value: String)] = []
     ) -> Answer {

@@ -55,7 +55,7 @@ struct Refusal: Error, Sendable {
     /// Header fields beside those every answer has.
     var fields: [(name: String, value: String)] = []
     /// Members of a JSON body beside the text for people.
-    var members: [(String, JSONText)] = []
+    var members: [(String, JSONDocument)] = []
     /// Whether a mount point is missing, not a file.
     var isBucket = false
 }

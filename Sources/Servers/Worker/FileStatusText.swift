@@ -19,10 +19,10 @@ struct FileStatusText {
     }
 
     /// The JSON object, with the keys of old and new workers.
-    var document: JSONText {
+    var document: JSONDocument {
         let isDirectory = attributes.kind == .directory
         let name = path.split(separator: UInt8(ascii: "/")).last ?? Array(mount.path.utf8.dropFirst())[...]
-        let time = JSONText.number(attributes.modified / 1_000_000)
+        let time = JSONDocument.number(attributes.modified / 1_000_000)
         return .object([
             ("mType", .string(isDirectory ? "directory" : "file")),
             ("mName", .bytes(name)),

@@ -12,7 +12,7 @@ extension WorkerResponder {
         let age = MetadataAge(cacheControl: request.field("Cache-Control"))
         let known = EntryKind(word: request.target.text("known"))
         let (found, foundAge) = try state.attributes(of: location, age, known: known, mayWait: mayWait)
-        var members: [(String, JSONText)] = [
+        var members: [(String, JSONDocument)] = [
             ("kind", .string(found.kind.word)), ("size", .number(found.size)),
             ("modifiedNs", .number(found.modified)),
         ]
@@ -111,14 +111,14 @@ struct EntriesText {
     /// - Parameter hold: Keeps the listing for the next answer, if there is one; gives its id.
     /// - Returns: A JSON object and a line feed.
     func last(_ hold: () -> UInt64) -> [UInt8] {
-        var members: [(String, JSONText)] = []
+        var members: [(String, JSONDocument)] = []
         if !isLast {
             let id = next.id == 0 ? hold() : next.id
             let place = HeldListings.Place(id: id, index: next.index, directories: next.directories)
             members.append(("next", .string(place.text)))
         }
         members.append(("hidden", .number(Int64(hidden))))
-        return JSONText.object(members).encoded + [UInt8(ascii: "\n")]
+        return JSONDocument.object(members).encoded + [UInt8(ascii: "\n")]
     }
 
     private static func append(

@@ -15,7 +15,7 @@ extension WorkerResponder {
         return .json(.array([status(location, attributes)]))
     }
 
-    private func status(_ location: FileLocation, _ attributes: Attributes) -> JSONText {
+    private func status(_ location: FileLocation, _ attributes: Attributes) -> JSONDocument {
         var text = FileStatusText(mount: location.mount, path: location.path.bytes, attributes: attributes)
         if let etag = attributes.etag, attributes.size > 0 {
             let version = FileVersion(uri: location.uri, etag: etag, size: attributes.size)
@@ -88,14 +88,14 @@ extension WorkerResponder {
 
     /// `/v1/load`: jobs are the coordinator's, and this worker knows of none.
     func load(_ request: ServedRequest) -> Answer {
-        let path = JSONText.bytes(request.target.formValue("path") ?? [])
+        let path = JSONDocument.bytes(request.target.formValue("path") ?? [])
         // The id of a file may be asked for next.
         if let name = request.target.formValue("path"), let file = try? FileLocation(name, in: state.mounted)
         {
             state.known.learn(file.uri.bytes)
         }
-        let message = JSONText.string("there is no job service; reads load what they touch")
-        var members: [(String, JSONText)] = [
+        let message = JSONDocument.string("there is no job service; reads load what they touch")
+        var members: [(String, JSONDocument)] = [
             ("mSuccess", .bool(false)), ("success", .bool(false)), ("mPath", path), ("mMessage", message),
         ]
         switch request.target.text("opType")?.lowercased() {
@@ -107,7 +107,7 @@ extension WorkerResponder {
         case "stop": break
         default: members += [("mJobId", .string("NONE")), ("jobId", .string("NONE"))]
         }
-        return Answer(.ok, [("Content-Type", "text/plain")], .bytes(JSONText.object(members).encoded))
+        return Answer(.ok, [("Content-Type", "text/plain")], .bytes(JSONDocument.object(members).encoded))
     }
 
     /// `/v1/node`: which worker holds a path.
@@ -120,12 +120,12 @@ extension WorkerResponder {
         }
         let location = try FileLocation(name, in: state.mounted)
         let owner = state.directory.owner(of: location.uri) ?? ownAddress
-        let address: [(String, JSONText)] = [
+        let address: [(String, JSONDocument)] = [
             ("Host", .string(owner.host)), ("HttpServerPort", .number(Int64(owner.httpPort))),
         ]
-        let place = JSONText.object([("mWorkerAddress", .object(address))])
-        let block = JSONText.object([("mBlockInfo", .object([("mLocations", .array([place]))]))])
-        let document = JSONText.object(address + [("mBlockInfo", block)])
+        let place = JSONDocument.object([("mWorkerAddress", .object(address))])
+        let block = JSONDocument.object([("mBlockInfo", .object([("mLocations", .array([place]))]))])
+        let document = JSONDocument.object(address + [("mBlockInfo", block)])
         let isArray = request.target.text("shape").map { $0 == "array" } ?? nodeIsArray
         return .json(isArray ? .array([document]) : document)
     }
@@ -144,7 +144,7 @@ extension WorkerResponder {
         .json(
             .object(
                 state.mounted.map { mount in
-                    let options = mount.options.map { ($0.name, JSONText.string($0.value)) }
+                    let options = mount.options.map { ($0.name, JSONDocument.string($0.value)) }
                     return (
                         mount.root.description,
                         .object([("alluxio_path", .string(mount.path))] + options)

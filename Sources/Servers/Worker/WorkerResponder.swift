@@ -138,7 +138,7 @@ struct WorkerResponder: Responder {
     }
 
     func answer(_ refusal: Refusal, to request: ServedRequest?) -> Answer {
-        var members: [(String, JSONText)] = [("message", .string(refusal.message))] + refusal.members
+        var members: [(String, JSONDocument)] = [("message", .string(refusal.message))] + refusal.members
         if let request, isWriting(request) {
             members += [("mSuccess", .bool(false)), ("mMessage", .string(refusal.message))]
         }

@@ -31,9 +31,11 @@ package enum MountOptions {
 
     /// Names whose last word is one of these are of files and programs.
     private static let fileWords: Set<Substring> = ["file", "dir", "dirs", "path", "process"]
+    /// `alluxio.fuse.mount.options` would carry any of the others.
     private static let reserved: Set<String> = [
         "local_data_cache", "aws.profile", "alluxio.underfs.s3.profile", "fsname", "subtype", "nonempty",
-        "allow_root", "alluxio.fuse.metrics.port", "s3a.accessKeyId", "s3a.secretKey", "aws.accessKeyId",
+        "allow_root", "alluxio.fuse.metrics.port", "alluxio.fuse.mount.options", "s3a.accessKeyId",
+        "s3a.secretKey", "aws.accessKeyId",
         "aws.secretKey", "aws.sessionToken", "s3a.sessionToken", "alluxio.underfs.s3.access.key.id",
         "alluxio.underfs.s3.secret.key", "alluxio.underfs.s3.session.token",
         "alluxio.underfs.s3.credentials.environment.only", "alluxio.fuse.rights.proof.enabled",

@@ -17,7 +17,7 @@ struct MountOptionsTests {
         arguments: [
             "log_file=/x", "alluxio.fuse.staging.dir=/x", "local_data_cache=/x", "credential_process=sh",
             "aws.profile=x", "alluxio.conf.dir=/x", "s3a.secretKey=x", "fsname=x", "alluxio.web.file=x",
-            "alluxio.ssl.ca.path=/x", "=x", "a,.=",
+            "alluxio.ssl.ca.path=/x", "=x", "a,.=", "alluxio.fuse.mount.options=local_data_cache=/x",
             "alluxio.fuse.rights.proof.enabled=false",
             "alluxio.underfs.s3.credentials.environment.only=false",
         ]

@@ -1,13 +1,15 @@
+import Telemetry
+
 /// A JSON document that is written, never read.
-indirect enum JSONText: Sendable {
+indirect enum JSONDocument: Sendable {
     case string(String)
     case number(Int64)
     case bool(Bool)
-    case array([JSONText])
-    case object([(String, JSONText)])
+    case array([JSONDocument])
+    case object([(String, JSONDocument)])
 
     /// A text of bytes that need not be UTF-8; what is not shows as U+FFFD.
-    static func bytes(_ bytes: some Collection<UInt8>) -> JSONText {
+    static func bytes(_ bytes: some Collection<UInt8>) -> JSONDocument {
         .string(String(decoding: bytes, as: UTF8.self))
     }
 
@@ -21,7 +23,7 @@ indirect enum JSONText: Sendable {
     /// Appends the document as UTF-8.
     func append(to text: inout [UInt8]) {
         switch self {
-        case .string(let value): Self.appendQuoted(value, to: &text)
+        case .string(let value): JSONText.append(value, to: &text)
         case .number(let value): text.append(contentsOf: "\(value)".utf8)
         case .bool(let value): text.append(contentsOf: (value ? "true" : "false").utf8)
         case .array(let items):
@@ -35,30 +37,11 @@ indirect enum JSONText: Sendable {
             text.append(UInt8(ascii: "{"))
             for (index, member) in members.enumerated() {
                 if index > 0 { text.append(UInt8(ascii: ",")) }
-                Self.appendQuoted(member.0, to: &text)
+                JSONText.append(member.0, to: &text)
                 text.append(UInt8(ascii: ":"))
                 member.1.append(to: &text)
             }
             text.append(UInt8(ascii: "}"))
         }
-    }
-
-    private static func appendQuoted(_ value: String, to text: inout [UInt8]) {
-        let digits = Array("0123456789abcdef".utf8)
-        text.append(UInt8(ascii: "\""))
-        for byte in value.utf8 {
-            switch byte {
-            case UInt8(ascii: "\""), UInt8(ascii: "\\"):
-                text.append(UInt8(ascii: "\\"))
-                text.append(byte)
-            case 0..<0x20:
-                text.append(contentsOf: "\\u00".utf8)
-                text.append(digits[Int(byte >> 4)])
-                text.append(digits[Int(byte & 15)])
-            default:
-                text.append(byte)
-            }
-        }
-        text.append(UInt8(ascii: "\""))
     }
 }
