@@ -61,6 +61,22 @@ def test_making_small_files_costs_one_request_each(on_s3, proxy):
     assert on_s3.stored("f199") == body
 
 
+def test_editing_a_small_file_again_and_again_reads_nothing_of_it(on_s3, proxy):
+    body = bytearray(content.made("edited", 200 * KIB))
+    warm(on_s3)
+    write(on_s3.at("edited"), body)
+    with proxy.counting() as counts:
+        for round in range(3):
+            with open(on_s3.at("edited"), "r+b", buffering=0) as file:
+                for offset in (50_000 + round, 70_000 + round):
+                    file.seek(offset)
+                    file.write(b"!")
+                    os.fsync(file.fileno())
+                    body[offset] = ord("!")
+    assert counts["kinds"].get("GET", 0) == 0, spent(counts)
+    assert on_s3.stored("edited") == body
+
+
 def test_writing_a_large_file_costs_its_parts(on_s3, proxy, large):
     warm(on_s3)
     with proxy.counting() as counts:

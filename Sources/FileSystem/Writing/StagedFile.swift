@@ -102,6 +102,20 @@ final class StagedFile: Pin {
         guard outcome == 0 else { throw StagingDirectory.failure(-outcome, "cannot write '\(path)'") }
     }
 
+    /// Gives bytes to a sink, in order, on this thread.
+    func copy(_ span: Span, into sink: SpanSink) throws(StoreError) {
+        var next = span.offset
+        while next < span.end {
+            let count = Int(min(span.end - next, Self.copiedBytes))
+            let piece = PinnedBytes.Piece.file(descriptor: descriptor, offset: next, count: count)
+            try PinnedBytes(pieces: [piece], pin: self).copy(into: sink)
+            next += Int64(count)
+        }
+    }
+
+    /// How much ``copy(_:into:)`` holds at a time.
+    private static let copiedBytes: Int64 = 1 << 20
+
     /// Makes bytes zeros.
     func erase(_ span: Span) throws(FileSystemError) {
         guard !span.isEmpty else { return }

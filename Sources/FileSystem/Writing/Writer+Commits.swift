@@ -30,10 +30,7 @@ extension Writer {
             size: state.extents.size,
             staged: staged.descriptor,
             sums: { [self] in sum(of: $0) },
-            readBase: { span, sink throws(StoreError) in
-                guard let base else { throw .corrupt("nothing is kept of a file that has no base") }
-                try base.copy(span, into: sink)
-            }
+            readBase: { [self] span, sink throws(StoreError) in try readKept(span, of: base, into: sink) }
         )
         return Job(
             upload: way,

@@ -83,35 +83,6 @@ extension Writer {
             return true
         }
     }
-
-    /// Brings what only the base has into the staging file, because the base is about to go.
-    ///
-    /// Only under a ``hold()``, so that nothing else changes meanwhile.
-    func bringBase() throws(FileSystemError) {
-        lock.lock()
-        defer { lock.unlock() }
-        guard let base = state.base else { return }
-        for span in state.extents.missing {
-            _ = try staged.reserve(Int64(span.count), mayWait: true)
-            var next = span.offset
-            var failure: FileSystemError?
-            do throws(StoreError) {
-                try base.copy(span) { bytes throws(StoreError) in
-                    do throws(FileSystemError) {
-                        try staged.write(bytes, at: next)
-                        next += Int64(bytes.count)
-                    } catch {
-                        failure = error
-                        throw .cancelled
-                    }
-                }
-            } catch {
-                throw failure ?? FileSystemError(error)
-            }
-            state.extents.brought(span)
-        }
-        state.base = nil
-    }
 }
 
 extension Writer.State {
