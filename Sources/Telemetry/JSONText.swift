@@ -7,6 +7,7 @@ public enum JSONText {
     /// - Returns: The text in quotes, escaped.
     public static func string(_ text: String) -> String {
         var bytes: [UInt8] = []
+        bytes.reserveCapacity(text.utf8.count + 2)
         append(text, to: &bytes)
         return String(decoding: bytes, as: UTF8.self)
     }
@@ -16,7 +17,6 @@ public enum JSONText {
     ///   - text: Any text.
     ///   - bytes: UTF-8.
     public static func append(_ text: String, to bytes: inout [UInt8]) {
-        bytes.reserveCapacity(bytes.count + text.utf8.count + 2)
         bytes.append(UInt8(ascii: "\""))
         for byte in text.utf8 {
             switch byte {

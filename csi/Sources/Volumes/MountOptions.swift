@@ -35,9 +35,9 @@ package enum MountOptions {
     private static let reserved: Set<String> = [
         "local_data_cache", "aws.profile", "alluxio.underfs.s3.profile", "fsname", "subtype", "nonempty",
         "allow_root", "alluxio.fuse.metrics.port", "alluxio.fuse.mount.options", "s3a.accessKeyId",
-        "s3a.secretKey", "aws.accessKeyId",
-        "aws.secretKey", "aws.sessionToken", "s3a.sessionToken", "alluxio.underfs.s3.access.key.id",
-        "alluxio.underfs.s3.secret.key", "alluxio.underfs.s3.session.token",
+        "s3a.secretKey", "aws.accessKeyId", "aws.secretKey", "aws.sessionToken", "s3a.sessionToken",
+        "alluxio.underfs.s3.access.key.id", "alluxio.underfs.s3.secret.key",
+        "alluxio.underfs.s3.session.token",
         "alluxio.underfs.s3.credentials.environment.only", "alluxio.fuse.rights.proof.enabled",
     ]
 
